@@ -18,8 +18,10 @@ import daemon
 from daemon import models
 from tests.conftest import ROOT
 
+_VALUES = "the values of a row by parameter, which are whatever the statement takes"
 EXCEPTIONS = {
-    "db.prepared.Prepared.bound": "the values of a row by parameter, which are whatever the statement takes",
+    "db.prepared.Prepared.bound": _VALUES,
+    "db.prepared.Prepared.for_all": _VALUES,
     "transports.cloud.graph.Graph.send": "a message as Meta takes it, which only the transport itself makes",
 }
 ANSWERING = {"api", "pages", "server"}
