@@ -23,7 +23,7 @@ from daemon.db import clock, connection
 from daemon.delivery import interruptions
 from daemon.files import trouble
 from daemon.i18n.coded import refusal
-from daemon.ops import heartbeat, mailing, measuring, repeating, retention
+from daemon.ops import audit_upkeep, heartbeat, mailing, measuring, repeating, retention
 from daemon.ops.tracing import Tracing
 from daemon.server import (
     access,
@@ -79,6 +79,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[visitors.SECRET_KEY] = config.secret_key(settings)
     app[pages.ONE_BY_ONE] = pages.Queue()
     app[heavy.GATE] = heavy.Gate()
+    app[audited.SELDOM] = audited.Seldom()
     app[rates.RATES] = rates.Rates()
     app[key_use.KEY_USE] = key_use.KeyUse()
     app[connections.ANONYMOUS] = endpoint.anonymous_limits()
@@ -151,9 +152,8 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     settings = app[visitors.SETTINGS]
     hooks, measured = Dispatcher(settings), measuring.Measuring().run
     told = (app[cloud_mail.MAIL].run, app[WORKER].run)
-    ours = (partial(heartbeat.run, settings), partial(retention.run, settings), partial(repeating.run, settings))
+    ours = [partial(each.run, settings) for each in (heartbeat, retention, repeating, audit_upkeep, mailing)]
     works: list[Callable[..., Any]] = [app[feed.FEED].run, *ours, hooks.run, *told, measured, _probe]
-    works.append(partial(mailing.run, settings))
     if TRACING in app:
         works.append(app[TRACING].run)
     tasks = [asyncio.create_task(each(timed)) for each in works]

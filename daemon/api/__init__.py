@@ -23,6 +23,7 @@ from daemon.api import (
     suppressions,
     templates,
     uploads,
+    users,
     webhooks,
 )
 from daemon.api.endpoint import routes
@@ -49,5 +50,6 @@ __all__ = [
     "suppressions",
     "templates",
     "uploads",
+    "users",
     "webhooks",
 ]

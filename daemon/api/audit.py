@@ -18,6 +18,7 @@ from daemon.auth.audit_reading import Entry, Wanted
 from daemon.campaigns import report
 from daemon.config import secret_key
 from daemon.i18n.instants import instant
+from daemon.ops import audit_upkeep
 from daemon.server.scopes import Scope
 from daemon.server.visitors import require_all_accounts
 
@@ -89,11 +90,13 @@ def export_audit_json(
 def check_audit(caller: Caller, *, known: Digest | None = None) -> AuditChecked:
     """Whether all entries are as they were written, and none is missing in between.
 
-    That the newest ones were taken away shows where `known` names one of them.
+    That the newest ones were taken away shows where `known` names one of them; else by the one that is noted in the
+    data folder every hour.
     """
     require_all_accounts()
     entry_id, _, digest = (known or "").partition(":")
-    found = audit_reading.check(secret_key(caller.settings), (int(entry_id), digest) if known else None)
+    noted = (int(entry_id), digest) if known else audit_upkeep.anchor(caller.settings)
+    found = audit_reading.check(secret_key(caller.settings), noted)
     return AuditChecked(sound=found.broken is None, **vars(found))
 
 

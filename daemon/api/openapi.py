@@ -46,6 +46,7 @@ TAGS = {
     "people": "What is known of one person, and its erasure.",
     "replies": "What people answer.",
     "keys": "Keys for programs: what each may do.",
+    "users": "People who log in to the page.",
     "audit": "Who has done what, and from where.",
     "events": "What changes, as it changes.",
     "webhooks": "Addresses that are told what happens.",

@@ -94,6 +94,7 @@ CloudTemplateId = Annotated[
 ListId = Annotated[int, *_ID, Field(examples=[1], description="Id of a contact list.")]
 ChatId = Annotated[int, *_ID, Field(examples=[1], description="Id of a chat, as GET /replies/chats gives it.")]
 SeriesId = Annotated[int, *_ID, Field(examples=[1], description="Id of a campaign that repeats.")]
+UserId = Annotated[int, *_ID, Field(examples=[1], description="Id of a user, as GET /users gives it.")]
 KeyId = Annotated[int, *_ID, Field(examples=[1], description="Id of a key, as GET /keys gives it.")]
 WebhookId = Annotated[int, *_ID, Field(examples=[1], description="Id of a webhook.")]
 DeliveryId = Annotated[

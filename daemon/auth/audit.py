@@ -42,7 +42,8 @@ DAY_MS = 24 * 3_600_000
 class Deed:
     """What somebody is about to do. now: asks the clock; key: what entries are sealed with; identity: of the user or
     key, however it is called later; kind, target: what it is done to; code: what else is to be said; kept: whether its
-    entry has been committed; goes_on: whether it is done beside the request, and ends after it."""
+    entry has been committed; goes_on: whether it is done beside the request, and ends after it; silent:
+    whether it leaves no entry where nothing is committed: strangers could fill the log."""
 
     who: str
     action: str
@@ -55,6 +56,7 @@ class Deed:
     code: str = ""
     kept: bool = False
     goes_on: bool = False
+    silent: bool = False
 
     def settle(self) -> None:
         """Within a transaction that is about to commit: it is done."""
@@ -103,6 +105,24 @@ def about(kind: str, target: object) -> None:
     deed = doing.get()
     if deed is not None and not deed.kept:
         deed.kind, deed.target = kind, str(target)
+
+
+def by(who: str, identity: str) -> None:
+    """Say who it is, where that was not known before."""
+    if (deed := doing.get()) is not None:
+        deed.who, deed.identity = who, identity
+
+
+def called(action: str) -> None:
+    """Say what it is, where its address does not."""
+    if (deed := doing.get()) is not None:
+        deed.action = action
+
+
+def heard(code: str = "") -> None:
+    """It leaves an entry, whatever becomes of it. code: what is to be said then."""
+    if (deed := doing.get()) is not None:
+        deed.silent, deed.code = False, code
 
 
 def repeated() -> None:

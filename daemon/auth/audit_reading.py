@@ -90,6 +90,14 @@ def every(wanted: Wanted) -> Iterator[list[Entry]]:
             return
 
 
+def has(entry_id: int, digest: str) -> bool:
+    """Whether there is that entry, or it is so old that it was deleted."""
+    head = AuditHead.get_or_none(AuditHead.id == ONE)
+    if head is not None and entry_id <= head.pruned:
+        return True
+    return bool(AuditEntry.select().where(AuditEntry.id == entry_id, AuditEntry.digest == digest).exists())
+
+
 def check(key: bytes, known: tuple[int, str] | None = None) -> Checked:
     """Look at all entries, in order. known: the id and digest of one that was noted elsewhere, which has to be there as
     it was; entries that came after it cannot be taken away without that being noticed, as they can be otherwise."""

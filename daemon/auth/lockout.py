@@ -61,10 +61,16 @@ def _network(address: str) -> str:
 
 @dataclass(frozen=True)
 class _Taken:
-    """An attempt that was counted at `at`; before: the time of the previous one, by counter."""
+    """An attempt that was counted at `at`; before: the time of the previous one, by counter; locks: whether no more are
+    accepted for a while, if it was wrong."""
 
     at: int
     before: dict[str, int]
+    locks: bool
+
+    def tell(self) -> None:
+        """It was wrong: that is noted."""
+        audit.heard("locked_out" if self.locks else "")
 
 
 def look(counters: list[tuple[str, int]], origin: Try, now: int) -> None:
@@ -79,20 +85,32 @@ def look(counters: list[tuple[str, int]], origin: Try, now: int) -> None:
 def take_try(counters: list[tuple[str, int]], origin: Try, now: int) -> _Taken:
     """Count an attempt as failed before the password is checked, so that many parallel attempts do not get round the
     limit. Raises TooManyTries."""
+    locks = False
     with audit.aside(), write():
-        for key, _ in counters:
-            LoginFailure.insert(key=key, count=0, at=now).on_conflict_ignore().execute()
-        mine = LoginFailure.key.in_([key for key, _ in counters])
-        rows = {row.key: row for row in locked(LoginFailure.select().where(mine).order_by(LoginFailure.key))}
+        rows = _rows(counters, now)
         left = max(_locked_ms(rows[key], limit, now) for key, limit in counters)
         if left <= 0:
             for key, limit in counters:
                 count = _counted(rows[key], limit, now) + 1
+                locks = locks or count >= limit
                 LoginFailure.update(count=count, at=now).where(LoginFailure.key == key).execute()
     if left > 0:
         log.warning("login.refused", address=origin.address, reason="locked")
         raise errors.TooManyTries(left)
-    return _Taken(now, {key: row.at for key, row in rows.items()})
+    return _Taken(now, {key: row.at for key, row in rows.items()}, locks)
+
+
+def _rows(counters: list[tuple[str, int]], now: int) -> dict[str, LoginFailure]:
+    """The counters' rows, locked until the transaction ends. On PostgreSQL a right password that is given at the same
+    time may delete one after it was found to be there."""
+    names = [key for key, _ in counters]
+    rows: dict[str, LoginFailure] = {}
+    while rows.keys() != set(names):
+        for key in names:
+            LoginFailure.insert(key=key, count=0, at=now).on_conflict_ignore().execute()
+        query = LoginFailure.select().where(LoginFailure.key.in_(names)).order_by(LoginFailure.key)
+        rows = {row.key: row for row in locked(query)}
+    return rows
 
 
 def _locked_ms(row: LoginFailure, limit: int, now: int) -> int:

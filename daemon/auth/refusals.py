@@ -28,6 +28,18 @@ class Why(Wording):
     )
     ROLE_UNFIT = "role_unfit", "The role is one of {roles}."
     WRONG_PASSWORD = "wrong_password", "The name or the password is wrong, or the user is disabled."
+    WRONG_CODE = "wrong_code", "This code is wrong, or was used before: enter the one that the app shows now."
+    LOGIN_STEP_OVER = "login_step_over", "The login took too long, or was changed meanwhile: log in again."
+    PASSWORD_IS_TEMPORARY = "password_is_temporary", "This is the temporary password: choose another one."
+    NO_SECOND_FACTOR = "no_second_factor", "This user is asked for no code at the login: there is nothing to remove."
+    SECOND_FACTOR_REQUIRED = (
+        "second_factor_required",
+        "Everybody has to enter a code at the login here: an administrator can remove yours if you need a new one.",
+    )
+    KEY_NOT_FOR_PASSWORDS = (
+        "key_not_for_passwords",
+        "A key for programs cannot change how people log in: use the installation's key, or log in.",
+    )
     WRONG_KEY = "wrong_key", "Wrong API key: copy the whole line, without spaces around it."
     USER_WITHOUT_ACCOUNT = "user_without_account", "Choose at least one account, or all accounts."
     KEY_NAME_TAKEN = "key_name_taken", "There is already a key called {name}: choose another name, or revoke that one."

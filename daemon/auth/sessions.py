@@ -27,8 +27,9 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.auth import lockout, passwords, users
+from daemon.auth import audit, lockout, login_steps, passwords, second_factor, users
 from daemon.auth.lockout import FORGET_MS, LONGEST_LOCK_MIN, MINUTE_MS, Try
+from daemon.auth.login_steps import Step
 from daemon.auth.refusals import Why
 from daemon.auth.users import User
 from daemon.db.clock import AHEAD_MS, lately
@@ -74,16 +75,32 @@ class Opened:
     user: User | None
 
 
-def by_password(origin: Try, name: str, password: str, now: int) -> Opened:
-    """Log in as a user. Raises Unauthorized, TooManyTries."""
+def by_password(origin: Try, name: str, password: str, now: int, required: bool = False) -> Opened | Step:
+    """Log in as a user: a session, or what is asked for beside the password. required: everybody has to have a second
+    factor. Raises Unauthorized, TooManyTries."""
     taken = lockout.take_try(lockout.counters(origin, name), origin, now)
     user = users.named(name)
-    usable = user is not None and user.disabled_at is None
+    if user is not None:  # what is no user's name may be a password
+        audit.by(user.name, f"user:{user.id}")
+    usable = user is not None and user.disabled_at is None and not _run_out(user, now)
     if not passwords.matches(password, user.password if user and usable else None) or user is None:
         log.warning("login.refused", address=origin.address, reason="wrong")
+        taken.tell()
         raise errors.Unauthorized(Why.WRONG_PASSWORD)
     lockout.give_back(taken)
-    return open_session(user, now)
+    return login_steps.begin(user, now) if login_steps.needed(user, required) else open_session(user, now)
+
+
+def _run_out(user: User, now: int) -> bool:
+    """Whether the temporary password can no longer be used."""
+    return user.password_until is not None and not now < user.password_until <= now + users.TEMPORARY_MS + AHEAD_MS
+
+
+def finish(token: str, required: bool, now: int, new_password: str = "") -> Opened:
+    """All that was asked for beside the password is done: the session. new_password: in place of a temporary one.
+    Raises Unauthorized, InvalidInput."""
+    with write():
+        return open_session(login_steps.end(token, required, new_password, now), now)
 
 
 def by_key(origin: Try, right: bool, key: str, now: int) -> Opened:
@@ -94,6 +111,7 @@ def by_key(origin: Try, right: bool, key: str, now: int) -> Opened:
     if not right:
         log.warning("login.refused", address=origin.address, reason="wrong")
         raise errors.Unauthorized(Why.WRONG_KEY)
+    audit.by("page", "")
     return open_session(None, now, key)
 
 
@@ -108,6 +126,18 @@ def confirm(origin: Try, user_id: int, password: str, now: int) -> User:
         raise errors.Unauthorized(Why.WRONG_PASSWORD)
     lockout.give_back(taken)
     return user
+
+
+def turn_on(user_id: int, session_id: str | None, code: str, key: bytes, now: int) -> list[str]:
+    """Turn on the second factor that is being set up, by its first code; the recovery codes. The user's other sessions
+    end. Raises Unauthorized where the code is wrong."""
+    nonce = second_factor.begun(user_id)
+    with write():
+        codes = second_factor.turn_on(user_id, nonce, code, key, now) if nonce else None
+        if codes is None:
+            raise errors.Unauthorized(Why.WRONG_CODE)
+        SessionRow.delete().where(SessionRow.user == user_id, SessionRow.id != session_id).execute()
+    return codes
 
 
 def open_session(user: User | None, now: int, key: str = "") -> Opened:

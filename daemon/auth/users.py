@@ -6,6 +6,7 @@ When a user's role or password changes, or they are disabled, all their sessions
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,20 +15,22 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.auth import keys, lookalikes, passwords
+from daemon.auth import audit, keys, lookalikes, passwords, second_factor
 from daemon.auth.refusals import Why
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import database, locked, on_postgres
 from daemon.db.records import record
 from daemon.i18n.coded import Phrase
-from daemon.models import Session
+from daemon.models import LoginStep, Session
 from daemon.models import User as UserRow
 from daemon.states import Role
 
 log = structlog.get_logger()
 
 LONGEST_NAME = 64
+TEMPORARY_MS = 24 * 3_600_000  # how long a temporary password can be used
+SIGNS = second_factor.ALPHABET
 NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the number is arbitrary
 RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})  # have other meanings in the history
 
@@ -35,7 +38,8 @@ RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender"})
 @dataclass(frozen=True)
 class User:
     """Somebody who may use the page. password: as passwords.conceal stores it; times in UTC ms; version: see
-    db/versions.py; accounts: names of those that they may see and use, None for all."""
+    db/versions.py; accounts: names of those that they may see and use, None for all; password_until: until when a
+    temporary password can be used, None for one of their own."""
 
     id: int
     name: str
@@ -46,6 +50,7 @@ class User:
     disabled_at: int | None
     version: int
     accounts: list[str] | None = None
+    password_until: int | None = None
 
 
 def create(name: str, role: Role, password: str, who: str, now: int) -> User:
@@ -60,6 +65,7 @@ def create(name: str, role: Role, password: str, who: str, now: int) -> User:
         if any(lookalikes.alike(name, row.name) for row in every()):
             raise errors.InvalidInput(Why.USER_NAME_LOOKALIKE)
         row = UserRow.create(name=name, role=word(role), password=stored, created_at=now)
+        audit.about("user", row.id)
         after_commit(partial(log.info, "user.created", user_id=row.id, role=word(role), who=who))
     return record(User, row)
 
@@ -77,7 +83,7 @@ def _checked(name: str) -> str:
         raise errors.InvalidInput(Why.USER_NAME_LENGTH, most=LONGEST_NAME)
     if not name.isprintable():
         raise errors.InvalidInput(Why.USER_NAME_INVISIBLE)
-    if any(lookalikes.alike(name, each) for each in RESERVED) or name.casefold().startswith(keys.OWN):
+    if any(lookalikes.alike(name, each) for each in RESERVED) or name.casefold().startswith((keys.OWN, "command line")):
         raise errors.InvalidInput(Why.USER_NAME_RESERVED, name=name)
     return name
 
@@ -136,7 +142,36 @@ def limit_to(user_id: int, accounts: list[str] | None, who: str, version: int | 
 def set_password(user_id: int, password: str, who: str, version: int | None = None) -> None:
     """Set a new password. version: as with the role. Raises NotFound, InvalidInput, EditConflict."""
     passwords.check(password, find(user_id).name)
-    _change(user_id, "password", who, version, password=passwords.conceal(password))
+    _change(user_id, "password", who, version, password=passwords.conceal(password), password_until=None)
+
+
+def reset_password(user_id: int, who: str, now: int, version: int | None = None) -> str:
+    """Give the user a temporary password, for TEMPORARY_MS: at the login they have to choose their own. version: as
+    with the role. Raises NotFound, EditConflict."""
+    made = "-".join("".join(secrets.choice(SIGNS) for _ in range(5)) for _ in range(4))
+    values = {"password": passwords.conceal(made), "password_until": now + TEMPORARY_MS}
+    _change(user_id, "password reset", who, version, **values)
+    return made
+
+
+def replace_temporary(user_id: int, password: str) -> None:
+    """Part of the caller's transaction: the user's own password in place of a temporary one. Raises InvalidInput."""
+    user = find(user_id)
+    passwords.check(password, user.name)
+    if passwords.matches(password, user.password):
+        raise errors.InvalidInput(Why.PASSWORD_IS_TEMPORARY)
+    _change(user_id, "password", user.name, None, password=passwords.conceal(password), password_until=None)
+
+
+def remove_second_factor(user_id: int, who: str, version: int | None = None) -> None:
+    """Ask the user for no code any more, as they have lost their phone. version: as with the role. Raises NotFound,
+    EditConflict, IllegalMove where they are asked for none."""
+    with write():
+        if locked(UserRow.select().where(UserRow.id == user_id)).first() is None:
+            raise errors.NotFound(Why.NO_USER)
+        if not second_factor.turn_off(user_id):
+            raise errors.IllegalMove(Why.NO_SECOND_FACTOR)
+        _change(user_id, "second factor removed", who, version)
 
 
 def disable(user_id: int, who: str, now: int, version: int | None = None) -> None:
@@ -176,4 +211,5 @@ def _change(user_id: int, what: str, who: str, version: int | None, **changes: A
         versions.check(Phrase("user"), row.version, version)
         UserRow.update(**changes, version=row.version + 1).where(UserRow.id == user_id).execute()
         Session.delete().where(Session.user == user_id).execute()
+        LoginStep.delete().where(LoginStep.user == user_id).execute()
         after_commit(partial(log.info, "user.changed", user_id=user_id, what=what, who=who))

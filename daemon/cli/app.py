@@ -13,6 +13,7 @@ import typer
 from daemon import errors
 from daemon.cli import (
     accounts,
+    audit,
     backups,
     cloud_templates,
     confirmations,
@@ -25,6 +26,7 @@ from daemon.cli import (
     selectors,
     sending,
     settings,
+    users,
     webhooks,
 )
 from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
@@ -93,6 +95,8 @@ accounts.add_to(app)
 people.add_to(app)
 privacy.add_to(app)
 cloud_templates.add_to(app)
+users.add_to(app)
+audit.add_to(app)
 keys.add_to(app)
 webhooks.add_to(app)
 machine.add_to(app)

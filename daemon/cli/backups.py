@@ -56,12 +56,12 @@ def backup(
     """
     found = settings.load(data)
     from daemon.db import clock
+    from daemon.ops import audit_upkeep, backup_failures
     from daemon.ops import backup as making
-    from daemon.ops import backup_failures
     from daemon.ops.backup import Keep
 
     now = clock.now_ms()
-    with backup_failures.noted(found.data_dir, now):
+    with audit_upkeep.noted(found, "backup.make", now), backup_failures.noted(found.data_dir, now):
         made = making.make(found, to, encrypt or [], Keep(keep, keep_days), now)
     rows, files = sum(made.manifest.rows.values()), len(made.manifest.files)
     lines = [f"{made.file}: {made.size / MB:,.1f} MB, {rows:,} rows, {files:,} files, read through."]
@@ -99,9 +99,12 @@ def restore(
     """
     found = settings.load(data)
     from daemon.db import clock
+    from daemon.ops import audit_upkeep
     from daemon.ops import restore as restoring
 
-    done = restoring.restore(found, file, key, clock.now_ms())
+    now = clock.now_ms()
+    with audit_upkeep.noted(found, "backup.restore", now, file.name):
+        done = restoring.restore(found, file, key, now)
     kept = [f"What was there is in {each}." for each in done.kept]
     if done.manifest is None:
         first = "The restore that had broken off is finished. To restore this file, run it again."
@@ -138,13 +141,16 @@ def migrate(
     Example: wasender migrate --to postgresql://wasender:secret@127.0.0.1/wasender
     """
     found = settings.load(data)
+    from daemon.db import clock
+    from daemon.ops import audit_upkeep
     from daemon.ops import migrate as moving
 
     def tell(table: str, done: int, total: int) -> None:
         if output.live:
             output.note(f"{table}: {done:,} of {total:,}")
 
-    moved = moving.migrate(found, to, tell)
+    with audit_upkeep.noted(found, "database.migrate", clock.now_ms()):
+        moved = moving.migrate(found, to, tell)
     count = sum(moved.rows.values())
     text = (
         f"{count:,} rows in {len(moved.rows)} tables are moved and compared. Set WASENDER_DATABASE_URL to the new "

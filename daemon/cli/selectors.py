@@ -57,12 +57,15 @@ def install(
 
     Example: sudo wasender selectors install selectors.toml --data /var/lib/wasender
     """
+    from daemon.db import clock
     from daemon.files import data_folder
+    from daemon.ops import audit_upkeep
     from daemon.transports.browser import installing
 
     found = settings.load(data)
     data_folder.prepare(found.data_dir)
-    now = installing.install(file, found.data_dir, older=older)
+    with audit_upkeep.noted(found, "selectors.install", clock.now_ms(), file.name):
+        now = installing.install(file, found.data_dir, older=older)
     output.tell(
         f"{now.place} is installed ({now.used.date}). It is used from the next time WhatsApp's page is loaded: reload "
         f"it on the page of the accounts to use it at once.\n{NOTE}",

@@ -8,20 +8,23 @@ our SameSite cookie sends it with a POST; a token in a second cookie would not a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from daemon import errors
-from daemon.auth import lockout, sessions, users
+from daemon.auth import audit, lockout, sessions, users
+from daemon.auth.login_steps import Step
 from daemon.auth.refusals import Why as OfAuth
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.shell import own_path, show
-from daemon.server import access
-from daemon.server.visitors import API_KEY, authorized, in_db, require, same, timed, visitor
+from daemon.server import access, audited
+from daemon.server.visitors import API_KEY, SETTINGS, authorized, in_db, require, same, timed, visitor
 from daemon.states import Role
 
 routes = web.RouteTableDef()
@@ -76,7 +79,13 @@ async def login(request: web.Request) -> web.StreamResponse:
         opened = await (_by_key(request, origin, form.key) if form.by_key else _by_password(request, origin, form))
     except (errors.Unauthorized, errors.TooManyTries) as error:
         return await _form(request, goal, name, error, by_key=form.by_key)
-    await _end(request)  # the session that was open before, if any
+    await end(request)  # the session that was open before, if any
+    if isinstance(opened, Step):
+        audit.called("login.password")
+        audit.heard()
+        response = web.HTTPSeeOther("/app/login/step?" + urlencode({"next": goal}))
+        access.let_half_in(request, response, opened)
+        raise response
     response = web.HTTPSeeOther(goal)
     access.let_in(request, response, opened)
     raise response
@@ -84,16 +93,21 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 async def _by_key(request: web.Request, origin: lockout.Try, given: str) -> sessions.Opened:
     key = request.app[API_KEY]
-    return await timed(request, sessions.by_key, origin, same(given, key), key)
+    right = same(given, key)
+    if not right and audited.refused_key(request):
+        audit.heard(OfAuth.WRONG_KEY.name.lower())
+    return await timed(request, sessions.by_key, origin, right, key)
 
 
-async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened:
+async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Login) -> sessions.Opened | Step:
     if not form.name or not form.password:  # a form that is not filled in costs no turn
         raise errors.Unauthorized(OfAuth.WRONG_PASSWORD)
     # Before the queue, so that somebody who is locked out does not keep others waiting.
     await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
     async with request.app[ONE_BY_ONE]:
-        return await timed(request, sessions.by_password, origin, form.name, form.password)
+        check: Callable[..., sessions.Opened | Step] = sessions.by_password
+        required = request.app[SETTINGS].require_totp
+        return await timed(request, check, origin, form.name, form.password, required=required)
 
 
 @dataclass(frozen=True)
@@ -130,13 +144,14 @@ async def _form(
 @routes.post("/app/logout")
 async def logout(request: web.Request) -> web.StreamResponse:
     require(request, Role.VIEWER)
-    await _end(request)
+    await end(request)
     response = web.HTTPSeeOther("/app/login")
     access.let_out(request, response)
     raise response
 
 
-async def _end(request: web.Request) -> None:
+async def end(request: web.Request) -> None:
+    """End the session that the browser has, if it has one."""
     who = visitor.get()
     if who is not None and who.session is not None:
         await in_db(request, sessions.close, who.session)

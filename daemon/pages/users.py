@@ -11,10 +11,11 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory
-from daemon.auth import passwords, sessions, users
+from daemon.auth import passwords, second_factor, sessions, users
 from daemon.auth.sessions import Login
 from daemon.auth.users import User
 from daemon.config import Settings
+from daemon.contacts import masking
 from daemon.db import clock
 from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
@@ -40,6 +41,7 @@ DONE = {
     "accounts": N_("The accounts are changed; the user has to log in again."),
     "role": N_("The role is changed; the user has to log in again."),
     "password": N_("The password is changed; the user has to log in again."),
+    "second_factor": N_("The user is asked for no code any more, and has to log in again."),
     "disabled": N_("The user is disabled and logged out."),
     "enabled": N_("The user can log in again."),
     "ended": N_("All sessions were ended."),
@@ -56,7 +58,8 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class UserView:
-    """A user as the pages show them. sessions: how many are open; seen_at: when one of them was last used. UTC ms."""
+    """A user as the pages show them. sessions: how many are open; seen_at: when one of them was last used;
+    password_until: of a temporary password. UTC ms."""
 
     id: int
     version: int
@@ -68,6 +71,8 @@ class UserView:
     sessions: int
     seen_at: int | None
     accounts: list[str] | None
+    second_factor: bool
+    password_until: int | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,8 @@ class Users(PageContent):
 
 @dataclass(frozen=True)
 class OneUser(PageContent):
-    """accounts: names of all there are; own: whether the reader is that user; place: the form that the error is about;
+    """accounts: names of all there are; temporary: a password that was just made, to be shown once; own:
+    whether the reader is that user; place: the form that the error is about;
     conflict: whether somebody else has changed them since."""
 
     template: ClassVar = "user.html"
@@ -124,6 +130,7 @@ class OneUser(PageContent):
     sessions: list[SessionView]
     roles: list[RoleView]
     accounts: list[str]
+    temporary: str
     own: bool
     error: str
     place: str
@@ -142,6 +149,7 @@ class Me(PageContent):
     label: str
     meaning: str
     sessions: list[SessionView]
+    second_factor: bool
     error: str
     place: str
     done: str
@@ -150,8 +158,9 @@ class Me(PageContent):
 
 async def _people(request: web.Request, form: NewUser | None = None, error: str = "") -> web.StreamResponse:
     rows, open_now = await in_db(request, users.every), await timed(request, sessions.everybody)
+    coded = await in_db(request, second_factor.who_has)
     content = Users(
-        users=[_view(row, open_now.get(row.id, [])) for row in rows],
+        users=[_view(row, open_now.get(row.id, []), row.id in coded) for row in rows],
         by_key=_sessions(open_now.get(None, []), visitor.get()),
         roles=_roles(),
         form=form or NewUser(),
@@ -162,7 +171,7 @@ async def _people(request: web.Request, form: NewUser | None = None, error: str 
     return show(request, content, 422 if error else 200)
 
 
-def _view(row: User, open_now: list[Login]) -> UserView:
+def _view(row: User, open_now: list[Login], coded: bool) -> UserView:
     return UserView(
         id=row.id,
         version=row.version,
@@ -174,6 +183,8 @@ def _view(row: User, open_now: list[Login]) -> UserView:
         sessions=len(open_now),
         seen_at=open_now[0].seen_at if open_now else None,
         accounts=row.accounts,
+        second_factor=coded,
+        password_until=row.password_until,
     )
 
 
@@ -208,17 +219,20 @@ async def one(request: web.Request) -> web.StreamResponse:
     return await _one(request)
 
 
-async def _one(request: web.Request, error: str = "", status: int = 422, place: str = "password") -> web.StreamResponse:
+async def _one(
+    request: web.Request, error: str = "", status: int = 422, place: str = "password", temporary: str = ""
+) -> web.StreamResponse:
     row = await in_db(request, users.find, int(request.match_info["id"]))
     open_now, who = await timed(request, sessions.sessions, row.id), visitor.get()
     content = OneUser(
-        user=_view(row, open_now),
+        user=_view(row, open_now, await in_db(request, second_factor.is_on, row.id)),
         sessions=_sessions(open_now, who),
         roles=_roles(),
         accounts=await in_db(request, _names, request.app[SETTINGS], row.accounts),
         own=who is not None and who.user_id == row.id,
         error=error,
         place=place if error and status != 409 else "",
+        temporary=temporary,
         conflict=status == 409,
         done=_done(request),
         shortest=passwords.SHORTEST,
@@ -261,6 +275,30 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         return await _one(request, said(error))
 
 
+@routes.post(f"/app/users/{ID}/password/reset")
+@only(Role.ADMIN, everywhere=True)
+async def reset_password(request: web.Request) -> web.StreamResponse:
+    """A temporary password, which is shown once."""
+    form, user_id = await _form(request, forms.Versioned), _another(request)
+    reset = partial(users.reset_password, user_id, caller(request), version=form.version)
+    try:
+        made = await timed(request, reset)
+    except errors.EditConflict as error:
+        return await _one(request, said(error), 409)
+    masking.hidden.set(False)  # it may look like a number
+    response = await _one(request, temporary=made)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@routes.post(f"/app/users/{ID}/second_factor/remove")
+@only(Role.ADMIN, everywhere=True)
+async def remove_second_factor(request: web.Request) -> web.StreamResponse:
+    """For a user who has lost their phone."""
+    form = await _form(request, forms.Versioned)
+    return await _change(request, form, "second_factor", users.remove_second_factor)
+
+
 @routes.post(f"/app/users/{ID}/disable")
 @only(Role.ADMIN, everywhere=True)
 async def disable(request: web.Request) -> web.StreamResponse:
@@ -296,15 +334,21 @@ async def end_key_sessions(request: web.Request) -> web.StreamResponse:
 async def _change(
     request: web.Request, form: forms.Versioned, done: str, change: Callable[..., None]
 ) -> web.StreamResponse:
-    """Change another user: nobody can lock themselves out by mistake."""
-    user_id = int(request.match_info["id"])
-    if require(request, Role.ADMIN).user_id == user_id:
-        raise errors.IllegalMove(Why.THIS_IS_YOU)
+    """Change another user."""
+    user_id = _another(request)
     try:
         await in_db(request, partial(change, user_id, who=caller(request), version=form.version))
     except errors.EditConflict as error:
         return await _one(request, said(error), 409)
     raise web.HTTPSeeOther(f"/app/users/{user_id}?done={done}")
+
+
+def _another(request: web.Request) -> int:
+    """The id of a user who is not the reader: nobody can lock themselves out by mistake. Raises IllegalMove."""
+    user_id = int(request.match_info["id"])
+    if require(request, Role.ADMIN).user_id == user_id:
+        raise errors.IllegalMove(Why.THIS_IS_YOU)
+    return user_id
 
 
 # One's own
@@ -324,6 +368,7 @@ async def _me(request: web.Request, error: str = "", place: str = "") -> web.Str
         label=ROLES[who.role],
         meaning=MEANINGS[who.role],
         sessions=_sessions(rows, who),
+        second_factor=who.user_id is not None and await in_db(request, second_factor.is_on, who.user_id),
         error=error,
         place=place,
         done=_done(request),

@@ -18,10 +18,11 @@ from aiohttp import web
 
 from daemon import errors
 from daemon.accounts import directory, rights
-from daemon.auth import keys, lockout, sessions, users
+from daemon.auth import keys, lockout, login_steps, sessions, users
+from daemon.auth.login_steps import Step
 from daemon.auth.sessions import Session
 from daemon.contacts import file_reading, masking
-from daemon.server import proxies
+from daemon.server import audited, proxies
 from daemon.server.key_use import KEY_USE
 from daemon.server.posted import posted
 from daemon.server.rates import RATES
@@ -47,6 +48,8 @@ log = structlog.get_logger()
 TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 (a header's name)
 TOKEN_FIELD = "csrf"  # noqa: S105
 BROWSER_COOKIE = "wasender_browser"
+STEP_COOKIE = "wasender_login"  # of a login that is not done
+STEP_PATH = "/app/login"
 BROWSER_S = 365 * 24 * 3600
 LANGUAGE_S = 365 * 24 * 3600
 LONGEST_COOKIE = 200
@@ -73,6 +76,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except (errors.Unauthorized, web.HTTPRedirection):  # whose page leads to the login
         if who is None and given_key(request):
+            if not_taken.get() is None:
+                await audited.note_key(request, "wrong_key")
             await asyncio.sleep(WRONG_KEY_S)
         raise
 
@@ -101,6 +106,7 @@ async def _program(request: web.Request, given: str) -> Visitor | None:
     if found.why is not None:
         not_taken.set(found.why)
         log.warning("key.refused", key_id=key.id, name=key.name, address=address, reason=found.why.name.lower())
+        await audited.note_key(request, found.why.name.lower(), key.who, f"key:{key.id}")
         return None
     accounts = frozenset(key.accounts) if key.accounts is not None else None
     return Visitor(key.who, Role.VIEWER, key=key, secret=found.secret, accounts=accounts)
@@ -175,9 +181,15 @@ def let_in(request: web.Request, response: web.StreamResponse, opened: sessions.
     """Set the cookies of a new session, the user's language, and the mark of a known browser."""
     name = opened.user.name if opened.user else ""
     _set(request, response, COOKIE, opened.token, sessions.SESSION_MS // 1000)
+    response.del_cookie(STEP_COOKIE, path=STEP_PATH, httponly=True, samesite="Strict", secure=behind_tls(request))
     _set(request, response, BROWSER_COOKIE, _marked(request, secrets.token_hex(16), name), BROWSER_S, "/app")
     if opened.user is not None and opened.user.language:
         set_language(request, response, opened.user.language)
+
+
+def let_half_in(request: web.Request, response: web.StreamResponse, step: Step) -> None:
+    """Set the cookie of a login that is not done: it opens nothing but its next step."""
+    _set(request, response, STEP_COOKIE, step.token, login_steps.STEP_MS // 1000, STEP_PATH)
 
 
 def let_out(request: web.Request, response: web.StreamResponse) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from functools import cache
 
 import structlog
@@ -31,8 +32,9 @@ QUIET = {  # what changes nothing but what the reader sees, or notes itself
     "templates.preview",
     "checklist.create",
     "language.create",
-    "login",
 }
+STRANGERS = {"login", "login.step"}  # note themselves whether they leave an entry
+FEW, AGAIN_S = 20, 60.0  # refused keys that leave an entry: at once, and after how long one more
 LONG = 256  # characters of a target that are looked at
 ONE_BY_ONE: dict[str, str] = {  # addresses from which the rules below make something else than it is called elsewhere
     "POST /send": "jobs.send",
@@ -61,13 +63,44 @@ _TASKS: set[asyncio.Task[None]] = set()  # so that they are not forgotten before
 _PLACE = re.compile(r"{(\w+)}")
 
 
+class Seldom:
+    """Lets few things through: strangers decide how often they happen. By the clock of this machine."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(FEW), time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left, self._at = min(FEW, self._left + (now - self._at) / AGAIN_S), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+SELDOM = web.AppKey("seldom", Seldom)
+
+
+def refused_key(request: web.Request) -> bool:
+    """Whether a key that is not taken leaves an entry: nobody is locked out by wrong keys, so most leave none."""
+    return request.app[SELDOM].take()
+
+
+async def note_key(request: web.Request, code: str, who: str = "", identity: str = "") -> None:
+    """A key was sent that is not taken. who: whose it is, where that is known."""
+    if request.match_info.route.resource is not None and refused_key(request):
+        deed = deed_of(request, None)
+        deed.action, deed.who, deed.identity, deed.silent = "keys.use", who, identity, False
+        await _ended(request, deed, AuditResult.REFUSED, code)
+
+
 @web.middleware
 async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have what somebody does leave its entry."""
-    who, deed = visitor.get(), None
-    if who is not None and request.method not in SAFE and request.match_info.route.resource is not None:
-        deed = deed_of(request, who)
-    if deed is None or deed.action in QUIET:
+    deed = None
+    if request.method not in SAFE and request.match_info.route.resource is not None:
+        deed = deed_of(request, visitor.get())
+    if deed is None or deed.action in QUIET or (visitor.get() is None and not deed.silent):
         return await handler(request)
     with audit.done_by(deed):
         try:
@@ -79,13 +112,13 @@ async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:
             await _ended(request, deed, AuditResult.REFUSED, error.told.code)
             raise
         except web.HTTPError as error:
-            await _ended(request, deed, AuditResult.REFUSED, f"http_{error.status}")
+            await _ended(request, deed, AuditResult.REFUSED, deed.code or f"http_{error.status}")
             raise
         except Exception:
             await _ended(request, deed, AuditResult.FAILED, "unforeseen")
             raise
         if response.status >= 400:
-            await _ended(request, deed, AuditResult.REFUSED, f"http_{response.status}")
+            await _ended(request, deed, AuditResult.REFUSED, deed.code or f"http_{response.status}")
         else:
             await _done(request, deed)
         return response
@@ -119,6 +152,8 @@ def ended_beside(request: web.Request, error: BaseException | None) -> None:
 
 
 async def _ended(request: web.Request, deed: Deed, result: AuditResult, code: str = "") -> None:
+    if deed.silent:
+        return
     try:
         await in_db(request, deed.over, result, code)
     except errors.DaemonError as error:
@@ -139,21 +174,23 @@ def _is_file(request: web.Request, response: web.StreamResponse) -> bool:
     return request.method == "GET" and (named or request.path == "/people/export")
 
 
-def deed_of(request: web.Request, who: Visitor) -> Deed:
+def deed_of(request: web.Request, who: Visitor | None) -> Deed:
     """What the request is about to do."""
     resource = request.match_info.route.resource
     address = resource.canonical if resource else ""
     action = action_of(request.method, address, request.match_info.get("what", ""))
     kind, target = _target(address, dict(request.match_info))
+    stranger = action in STRANGERS or who is None
     return Deed(
-        who=who.name,
+        who=who.name if who and not stranger else "",
         action=action,
         key=request.app[SECRET_KEY],
         now=clock.now_ms,
         address=proxies.address(request),
-        identity=_identity(who),
+        identity=_identity(who) if who and not stranger else "",
         kind=kind,
         target=target,
+        silent=action in STRANGERS,
     )
 
 

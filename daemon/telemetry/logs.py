@@ -70,6 +70,8 @@ EVENTS: dict[str, str] = {
     "key.changed": "what a key is called or may do was changed (key_id, name, what: the fields, who)",
     "key.rotated": "a key got a new secret (key, name, old_ends_at: until when the old one is taken, who)",
     "key.revoked": "a key was taken back (key_id, name, who)",
+    "audit.sealed": "the newest entry of the audit log, to be compared later (entry_id, digest)",
+    "audit.upkeep_failed": "old entries of the audit log were not deleted, or those of commands not taken in",
     "audit.entry_lost": "something is not in the audit log: it could not be written (action, result, reason)",
     "key.refused": "a right key that is not taken (key_id, name, address, reason)",
     "draft.begun": "somebody started a new campaign (draft_id)",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from daemon import config
 from daemon.auth import audit_reading
 from daemon.auth.audit_reading import Entry, Wanted
+from daemon.server import audited
+from daemon.server.visitors import SAFE, SETTINGS
 from tests.http.conftest import KEY, Caller
+from tests.support.signing_in import HTML, origin, someone
 
 
 def newest() -> Entry:
@@ -30,3 +35,33 @@ async def test_what_is_done_by_api_leaves_an_entry(client: Any) -> None:
     await api.post("/pause/999", status=404)
     assert ("jobs.pause", "job", "999", "refused") == told(newest())
     assert "no_job" == newest().code
+
+
+async def test_every_write_there_is_leaves_an_entry(client: Any) -> None:
+    """API and pages, whatever becomes of it, and also those that are still to come: nobody has to list them."""
+    someone(client)
+    headers = HTML | origin(client)
+    missing = []
+    for route in client.app.router.routes():
+        address = route.resource.canonical if route.resource else ""
+        if route.method in SAFE or audited.action_of(route.method, address) in audited.QUIET | audited.STRANGERS:
+            continue
+        if address == "/webhooks/cloud" or address in ENDS:  # Meta's, which is nobody's
+            continue
+        path = re.sub(r"{(\w+)}", lambda place: NAMED.get(place[1], "999999"), address)
+        before = newest_id()
+        await client.request(route.method, path, headers=headers, allow_redirects=False)
+        found = [row for row in audit_reading.page(Wanted(), None)[0] if row.id > before]
+        if [audited.action_of(route.method, address, NAMED["what"])] != [row.action for row in found]:
+            missing.append((route.method, path, found))
+
+    assert [] == missing
+    assert audit_reading.check(config.secret_key(client.app[SETTINGS])).broken is None
+
+
+ENDS = {"/app/logout", "/app/me/logout", "/app/users/key/sessions/end"}  # the session of the test
+NAMED = {"what": "pause", "name": "nobody"}
+
+
+def newest_id() -> int:
+    return max((row.id for row in audit_reading.page(Wanted(), None, 1)[0]), default=0)

@@ -47,7 +47,7 @@ Client = TestClient[Any, Any]
 ADDRESSES = """
 open: what it tells strangers is tested elsewhere
   GET / /health /ready /jobs /jobs/{id} /status/{id} /app/static/{name} /docs /openapi.json
-  GET POST /app/login
+  GET POST /app/login /app/login/step
   POST /app/language
   GET POST /webhooks/cloud
 
@@ -55,6 +55,8 @@ viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   GET /app/confirmations /confirmations
   POST /app/logout /app/me/logout /app/me/password
+  GET /app/me/second_factor
+  POST /app/me/second_factor/begin /app/me/second_factor/on /app/me/second_factor/codes /app/me/second_factor/off
   GET /accounts /accounts/{name} /events /messages /messages/{id} /metrics /replies /replies/chats
   GET /app/jobs/{id}/summary /app/replies /app/series /app/series/{id} /series /series/{id}
   GET /jobs/{id}/messages /jobs/{id}/reasons /jobs/{id}/rejected.csv /jobs/{id}/report.csv /jobs/{id}/report.xlsx
@@ -108,6 +110,9 @@ admin
   GET POST /app/suppressions/remove
   GET POST /app/users /app/keys /keys
   GET /app/privacy /people/export
+  GET /users
+  POST /users/{id}/password/reset /users/{id}/second_factor/remove
+  POST /app/users/{id}/password/reset /app/users/{id}/second_factor/remove
   GET /app/audit /audit /audit/check /audit/export.csv /audit/export.jsonl
   POST /app/privacy/export /app/privacy/erase /people/erase
   GET /app/users/{id} /app/keys/{id}

@@ -19,13 +19,25 @@ from structlog.testing import capture_logs
 
 from daemon.accounts import directory, limits
 from daemon.api import endpoint
+from daemon.auth import users
 from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import claim, moves
-from daemon.models import Delivery, Duty, Job, KeptAnswer, MetricCount, Table, Tally
-from daemon.states import AccountState
+from daemon.models import (
+    AuditEntry,
+    AuditHead,
+    Delivery,
+    Duty,
+    Job,
+    KeptAnswer,
+    MetricCount,
+    SecondFactor,
+    Table,
+    Tally,
+)  # fmt: skip
+from daemon.states import AccountState, Role
 from daemon.transports.protocol import Health
 from daemon.webhooks import dispatch
 from standin.graph.server import Graph, serving
@@ -36,8 +48,9 @@ from tests.support.receiver import Receiver
 
 AT_ONCE = 6
 CSV = b"phone\n+4915110000000\n+4915110000001\n"
-SHOWN_ONCE = {"make_key", "rotate_key"}  # the secret is in the first answer only
-AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount)  # rows that are there once they are needed
+#: what is in the first answer only
+SHOWN_ONCE = {"make_key": "key", "rotate_key": "key", "reset_password": "password"}
+AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount, AuditEntry, AuditHead)  # rows that are there once they are needed
 LATER = "2035-01-01T00:00Z"
 
 
@@ -110,6 +123,9 @@ class Scene:
     async def template(self) -> int:
         made: int = (await self.made("/templates", {"name": f"T{self.number()}", "text": "Hi"}))["id"]
         return made
+
+    def user(self) -> int:
+        return int(users.create(f"U{self.number()}", Role.VIEWER, "correct horse", "test", clock.now_ms()).id)
 
     async def key(self) -> int:
         made: int = (await self.made("/keys", {"name": f"K{self.number()}", "scopes": ["read"]}))["id"]
@@ -273,6 +289,18 @@ async def unsuppress(scene: Scene) -> Ask:
 
 
 @sample
+async def reset_password(scene: Scene) -> Ask:
+    return Ask(f"/users/{scene.user()}/password/reset", other_path="/users/999/password/reset")
+
+
+@sample
+async def remove_second_factor(scene: Scene) -> Ask:
+    user_id = scene.user()
+    SecondFactor.insert(user=user_id, nonce="0" * 32, confirmed_at=1).execute()
+    return Ask(f"/users/{user_id}/second_factor/remove", other_path="/users/999/second_factor/remove")
+
+
+@sample
 async def revoke_key(scene: Scene) -> Ask:
     return Ask(f"/keys/{await scene.key()}", other_path="/keys/999")
 
@@ -394,12 +422,13 @@ async def effect(scene: Scene, method: str, ask: Ask, times: int, key: str) -> t
         response = await scene.api.send(method, ask.path, headers={"Idempotency-Key": key}, **content(ask))
         return response.status, await response.text()
 
-    before, arrived = rows(), len(scene.receiver.got)
+    before, arrived, seen = rows(), len(scene.receiver.got), AuditEntry.select().count()
     with capture_logs() as told:
         answers = await asyncio.gather(*(one() for _ in range(times)))
     found = rows()
     found.subtract(before)
     found.update(each["event"] for each in told if each["event"] != "request.finished")
+    found.update(f"entry: {row.code}" for row in AuditEntry.select().where(AuditEntry.id > seen))
     found["requests"] = len(scene.receiver.got) - arrived
     return Counter({name: count for name, count in found.items() if count}), answers
 
@@ -416,10 +445,15 @@ async def test_six_at_once_do_what_one_does(scene: Scene) -> None:
     writes = {each.name: each.method for each in endpoint.REGISTRY if each.idempotent}
     assert set(writes) == set(SAMPLES)
     wrong: dict[str, Any] = {}
+    unaudited: set[str] = set()  # what does not leave one entry in the audit log, and one for each repeat
     for name, method in writes.items():
         single, (first,) = await effect(scene, method, await SAMPLES[name](scene), 1, "one")
+        if single.pop("entry: ", 0) != 1:
+            unaudited.add(name)
         ask = await SAMPLES[name](scene)
         several, answers = await effect(scene, method, ask, AT_ONCE, "six")
+        if several.pop("entry: ", 0) != 1 or several.pop("entry: repeated", 0) != AT_ONCE - 1:
+            unaudited.add(name)
         path = ask.other_path or ask.path
         other = await scene.api.send(
             method, path, headers={"Idempotency-Key": "six"}, **content(ask, ask.other_path is None)
@@ -427,10 +461,11 @@ async def test_six_at_once_do_what_one_does(scene: Scene) -> None:
         seen = (first[0], {each[0] for each in answers}, other.status)
         if name in SHOWN_ONCE:
             alike = [json.loads(each[1]) for each in answers]
-            assert 1 == sum(each.pop("key") is not None for each in alike)
+            assert 1 == sum(each.pop(SHOWN_ONCE[name]) is not None for each in alike)
         else:
             alike = [each[1] for each in answers]
         if seen != (200, {200}, 409) or alike != alike[:1] * AT_ONCE or single != several or not single:
             wrong[name] = (seen, single, several, list(set(map(str, alike)))[:2])
 
     assert {} == wrong
+    assert set() == unaudited

@@ -43,6 +43,7 @@ SHARED = {
     "job_settings.html",
     "series_parts.html",
     "key_parts.html",
+    "second_factor_parts.html",
     "webhook_parts.html",
 }
 

@@ -1,0 +1,152 @@
+"""What the audit log needs beside its entries: those of commands that ran on this machine without the database, the
+deletion of old ones, and a note of the newest one, outside of the database.
+
+A backup, restore or move to PostgreSQL is noted in a file of the data folder, because the database may be another one
+afterwards, or of an earlier schema; the http process takes the file in. If it dies between that and deleting the file,
+the entries are there twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from daemon import errors
+from daemon.auth import audit, audit_reading
+from daemon.auth.audit import Deed
+from daemon.config import Settings, secret_key
+from daemon.db.connection import write
+from daemon.files import durable
+from daemon.states import AuditResult
+
+log = structlog.get_logger()
+
+WAITING = "audit-waiting.jsonl"  # in the data folder
+HEAD = "audit-head.json"  # likewise: id and digest of an entry, as it was some time ago
+EVERY_S = 30.0
+PRUNED_EVERY_S = 3_600.0
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a command has done. at: UTC ms, by this machine's clock."""
+
+    at: int
+    who: str
+    action: str
+    target: str
+    result: AuditResult
+    code: str
+
+
+def on_this_machine() -> str:
+    """Who runs a command here, for the log."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an id without a name
+        user = str(os.getuid())
+    asker = os.environ.get("SUDO_USER")
+    return f"command line ({f'{asker} as {user}' if asker and asker != user else user})"
+
+
+@contextmanager
+def noted(settings: Settings, action: str, now: int, target: str = "") -> Iterator[None]:
+    """A command does that in here, from now on; how it ends is noted in the data folder. Raises OSError."""
+    try:
+        yield
+    except errors.DaemonError as error:
+        _note(settings, action, now, target, AuditResult.REFUSED, error.told.code)
+        raise
+    except BaseException:
+        _note(settings, action, now, target, AuditResult.FAILED, "unforeseen")
+        raise
+    _note(settings, action, now, target, AuditResult.DONE, "")
+
+
+def _note(settings: Settings, action: str, now: int, target: str, result: AuditResult, code: str) -> None:
+    folder = settings.data_dir
+    if not folder.is_dir():  # nothing was ever here
+        return
+    note = Note(now, on_this_machine(), action, target, result, code)
+    descriptor = os.open(folder / WAITING, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        owner = folder.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)  # the http process has to read it
+        os.write(descriptor, (json.dumps(asdict(note)) + "\n").encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def take_in(settings: Settings, now: int) -> int:
+    """Make entries of what commands have noted; how many."""
+    file = settings.data_dir / WAITING
+    taken = file.with_suffix(".taken")
+    if not taken.exists():
+        if not file.exists():
+            return 0
+        file.rename(taken)
+    notes = list(_read(taken))
+    with write():
+        for note in notes:
+            deed = Deed(note.who, note.action, secret_key(settings), lambda: now, target=note.target)
+            audit.add(deed, AuditResult(note.result), note.code, min(note.at, now))
+    taken.unlink()
+    return len(notes)
+
+
+def _read(file: Path) -> Iterator[Note]:
+    for line in file.read_text("utf-8", "replace").splitlines():
+        with suppress(ValueError, TypeError):  # the disk was full
+            yield Note(**json.loads(line))
+
+
+def anchor(settings: Settings) -> tuple[int, str] | None:
+    """The id and digest that were noted outside of the database; None where there are none."""
+    try:
+        found = json.loads((settings.data_dir / HEAD).read_text())
+        return int(found["id"]), str(found["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep_anchor(settings: Settings, now: int) -> None:
+    """Note the newest entry outside of the database, and in the log of this process: so it is noticed if entries at the
+    end are taken away. What is noted already stays if it is no longer there."""
+    rows, _ = audit_reading.page(audit_reading.Wanted(), None, 1)
+    before = anchor(settings)
+    if not rows or (before is not None and (rows[0].id <= before[0] or not audit_reading.has(*before))):
+        return
+    newest = rows[0]
+    part = settings.data_dir / f"{HEAD}.part"
+    part.write_text(json.dumps({"id": newest.id, "digest": newest.digest}))
+    durable.keep(part, settings.data_dir / HEAD)
+    log.info("audit.sealed", entry_id=newest.id, digest=newest.digest)
+
+
+async def run(settings: Settings, timed: Callable[..., Any]) -> None:
+    """All of it, at once and then again and again, until cancelled. timed: runs work on a database thread, with the
+    time."""
+    pruned_at = -PRUNED_EVERY_S
+    while True:
+        try:
+            await timed(take_in, settings)
+            if time.monotonic() - pruned_at >= PRUNED_EVERY_S:
+                pruned_at = time.monotonic()
+                while await timed(audit.prune, secret_key(settings), settings.audit_days) == audit.MOST:
+                    pass
+                await timed(keep_anchor, settings)
+        except Exception:
+            log.exception("audit.upkeep_failed")
+        await asyncio.sleep(EVERY_S)

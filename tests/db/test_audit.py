@@ -1,0 +1,231 @@
+"""The audit log: it is only added to, one entry with each effect, and whatever is changed in it is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+import pytest
+
+from daemon import errors
+from daemon.auth import audit, audit_reading, users
+from daemon.auth.audit import Deed
+from daemon.auth.audit_reading import Checked, Wanted
+from daemon.config import Settings
+from daemon.db import clock as db_clock
+from daemon.db import connection, proxy
+from daemon.models import AuditEntry, AuditHead, User
+from daemon.ops import audit_upkeep
+from daemon.states import AuditResult, Role
+from tests.support.at_once import at_once
+from tests.support.logins import GOOD
+from tests.support.plans import reading
+
+SEAL = b"what entries are sealed with"
+DAY_MS = 24 * 3_600_000
+MANY = 5_000
+OF_A_PAGE = 500  # entries, about, that a page may read with those of its index
+
+pytestmark = pytest.mark.usefixtures("fresh_database", "database")
+
+
+def deed(action: str = "users.create", who: str = "Anna", at: int | None = None) -> Deed:
+    return Deed(who, action, SEAL, db_clock.now_ms if at is None else lambda: at, "192.0.2.1", "user:1")
+
+
+def done(times: int = 1, **what: Any) -> None:
+    for _ in range(times):
+        deed(**what).over(AuditResult.DONE)
+
+
+def checked(known: tuple[int, str] | None = None) -> Checked:
+    return audit_reading.check(SEAL, known)
+
+
+def entries(wanted: Wanted = Wanted()) -> list[audit_reading.Entry]:  # noqa: B008
+    return [row for rows in audit_reading.every(wanted) for row in rows]
+
+
+def test_an_effect_and_its_entry_are_one() -> None:
+    """What is undone leaves none, what is done has it in its own transaction, with what was made."""
+    with audit.done_by(deed()), pytest.raises(RuntimeError), connection.write():
+        users.create("Ben", Role.VIEWER, GOOD, "Anna", 1)
+        raise RuntimeError
+    assert (0, []) == (User.select().count(), entries())
+
+    with audit.done_by(deed()):
+        made = users.create("Ben", Role.VIEWER, GOOD, "Anna", 1)
+        users.create("Cleo", Role.VIEWER, GOOD, "Anna", 1)
+    (entry,) = entries()
+    assert ("user", str(made.id), "done", "Anna") == (entry.kind, entry.target, entry.result, entry.who)
+
+
+def test_an_effect_whose_entry_cannot_be_written_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise errors.DiskFull
+
+    monkeypatch.setattr(audit, "add", full)
+    with audit.done_by(deed()), pytest.raises(errors.DiskFull):
+        users.create("Ben", Role.VIEWER, GOOD, "Anna", 1)
+    assert 0 == User.select().count()
+
+
+REFUSED = {
+    "changed": lambda: AuditEntry.update(who="Ben").where(AuditEntry.id == 2).execute(),
+    "deleted": lambda: AuditEntry.delete().where(AuditEntry.id == 2).execute(),
+    "deleted as too old": lambda: AuditHead.update(pruned=2).execute(),
+    "replaced": lambda: AuditEntry.insert(**row(2) | {"who": "Ben"}).on_conflict_replace().execute(),
+    "begun anew": lambda: AuditHead.delete().execute(),
+    "turned back": lambda: AuditHead.update(last=1).execute(),
+}
+
+
+def row(entry_id: int) -> dict[str, Any]:
+    return dict(AuditEntry.select().where(AuditEntry.id == entry_id).dicts().get())
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_the_database_refuses_to_change_it(how: str) -> None:
+    if how == "replaced" and proxy.on_postgres():
+        pytest.skip("PostgreSQL replaces nothing without an update")
+    done(3)
+    before = list(AuditEntry.select().dicts())
+    with pytest.raises(peewee.IntegrityError, match="only added to"):
+        REFUSED[how]()
+    assert before == list(AuditEntry.select().dicts())
+    if proxy.on_postgres():
+        with pytest.raises(peewee.IntegrityError, match="only added to"):
+            proxy.database.execute_sql("TRUNCATE audit_entry")
+
+
+TAMPERED = {
+    "changed": (lambda: AuditEntry.update(who="Ben").where(AuditEntry.id == 3).execute(), 3),
+    "moved": (lambda: AuditEntry.update(at=7).where(AuditEntry.id == 1).execute(), 1),
+    "taken out": (lambda: AuditEntry.delete().where(AuditEntry.id == 3).execute(), 3),
+    "taken from the end": (lambda: AuditEntry.delete().where(AuditEntry.id == 5).execute(), 5),
+    "cut off at the beginning": (lambda: cut_off(2), 2),
+    "cut off at the end": (lambda: turned_back(3), 4),
+}
+
+
+def cut_off(until: int) -> None:
+    AuditHead.update(pruned=until, pruned_digest=row(until)["digest"]).execute()
+    AuditEntry.delete().where(AuditEntry.id <= until).execute()
+
+
+def turned_back(to: int) -> None:
+    AuditHead.update(last=to, digest=row(to)["digest"]).execute()
+    AuditEntry.delete().where(AuditEntry.id > to).execute()
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_what_somebody_with_the_database_does_to_it_is_noticed(how: str) -> None:
+    """Who can drop the triggers lacks the key. Of the end it shows by an entry that was noted elsewhere."""
+    done(5)
+    noted = (4, row(4)["digest"])
+    assert (5, None) == (checked(noted).count, checked(noted).broken)
+    for table in ("audit_entry", "audit_head"):
+        drop_triggers(table)
+    tamper, first = TAMPERED[how]
+    tamper()
+    assert first == checked(noted).broken
+
+
+def drop_triggers(table: str) -> None:
+    if proxy.on_postgres():
+        proxy.database.execute_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        return
+    for trigger in ("audit_entry_kept", "audit_entry_stays", "audit_entry_new", "audit_head_kept", "audit_head_stays"):
+        proxy.database.execute_sql(f"DROP TRIGGER IF EXISTS {trigger}")
+
+
+def test_another_key_is_another_log() -> None:
+    done(2)
+    assert 1 == audit_reading.check(b"another key").broken
+
+
+def test_those_who_write_at_once_make_one_chain() -> None:
+    """Without gaps, whoever waits for whom."""
+
+    def some() -> None:
+        for _ in range(5):
+            with audit.done_by(deed()), connection.write():
+                User.update(language="de").execute()
+
+    assert [None] * 4 == at_once(*[some] * 4)
+    assert (20, None) == (checked().count, checked().broken)
+
+
+def test_old_entries_go_and_the_rest_is_whole() -> None:
+    """That they went is an entry, and the chain begins where they end; young ones stay, whatever is set."""
+    now = db_clock.now_ms()
+    done(3, at=now - 800 * DAY_MS)
+    done(2, at=now - 5 * DAY_MS)
+    assert 3 == audit.prune(SEAL, 730, now)
+    assert ["audit.prune", "users.create", "users.create"] == [each.action for each in entries()]
+    assert (3, None, 3) == (checked().count, checked().broken, checked().pruned)
+    assert 0 == audit.prune(SEAL, 730, now)
+    with pytest.raises(peewee.IntegrityError, match="only added to"):
+        audit.prune(SEAL, 1, now)
+
+
+def test_pages_are_by_who_what_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs as much as it shows, however many there are."""
+    fill()
+    for wanted, count in (
+        (Wanted(), 100),
+        (Wanted(who="Anna"), 20),
+        (Wanted(action="jobs.stop"), 20),
+        (Wanted(since=MANY - 30), 30),
+        (Wanted(until=30), 30),
+        (Wanted(who="Anna", since=10, until=1_000), 4),
+    ):
+        with reading(monkeypatch) as reads:
+            rows, after = audit_reading.page(wanted, None)
+        assert (count, count == 100) == (len(rows), after is not None)
+        assert rows == sorted(rows, key=lambda each: (-each.at, -each.id))
+        assert reads.rows < OF_A_PAGE, wanted
+    assert MANY == len({each.id for each in entries()})
+
+
+def fill() -> None:
+    rows = [
+        {"id": n, "at": n, "who": "Anna" if n % 250 == 0 else f"user {n % 7}", "identity": "", "kind": "", "target": "",
+         "action": "jobs.stop" if n % 250 == 1 else "jobs.send", "address": "", "result": "done", "code": "",
+         "digest": ""}
+        for n in range(MANY)
+    ]  # fmt: skip
+    with connection.write():
+        for some in peewee.chunked(rows, 50):
+            AuditEntry.insert_many(some).execute()
+    proxy.database.execute_sql("ANALYZE")
+
+
+def test_what_a_command_has_done_comes_into_the_log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With how it ended, under who ran it; each once."""
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    monkeypatch.setenv("SUDO_USER", "anna")
+    with audit_upkeep.noted(settings, "backup.make", 1):
+        pass
+    with pytest.raises(errors.BackupRefused), audit_upkeep.noted(settings, "backup.restore", 2, "one.backup"):
+        raise errors.BackupRefused("It is no backup.")
+    assert 2 == audit_upkeep.take_in(settings, db_clock.now_ms())
+    assert 0 == audit_upkeep.take_in(settings, db_clock.now_ms())
+    told = [(each.action, each.target, each.result, each.who) for each in entries()]
+    who = "command line (anna as root)"
+    assert sorted(told) == [("backup.make", "", "done", who), ("backup.restore", "one.backup", "refused", who)]
+
+
+def test_the_newest_is_noted_outside_of_the_database(settings: Settings) -> None:
+    """And stays noted when it has gone from it."""
+    done(3)
+    audit_upkeep.keep_anchor(settings, 1)
+    noted = audit_upkeep.anchor(settings)
+    assert (3, row(3)["digest"]) == noted
+    for table in ("audit_entry", "audit_head"):
+        drop_triggers(table)
+    turned_back(2)
+    done(2)
+    audit_upkeep.keep_anchor(settings, 1)
+    assert noted == audit_upkeep.anchor(settings)
+    assert 3 == checked(noted).broken
