@@ -22,6 +22,9 @@ class Ages(BaseSettings):
         description="Days after which unused uploads and attachments, drafts of started campaigns, and the people of "
         "repeating ones that have ended, are deleted.",
     )
+    keep_audit_days: int = Field(
+        730, ge=30, le=LONGEST, description="Days after which entries of the audit log are deleted."
+    )
     keep_texts_days: int = Field(
         0, ge=0, le=LONGEST, description="Days after the end of a campaign when its text is removed; 0: never."
     )

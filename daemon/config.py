@@ -84,7 +84,6 @@ class Settings(Ages):
     require_totp: bool = Field(
         False, description="Have every user enter a code of an app at the login; who has none sets it up there."
     )
-    audit_days: int = Field(730, ge=30, le=36_500, description="Days after which entries of the audit log are deleted.")
     open_status: bool = Field(True, description="Answer `GET /status/{id}` and `GET /jobs` without a key (counts).")
     transport: Literal["browser", "cloud", "dryrun"] = Field(
         "browser", description="`browser`: WhatsApp Web; `cloud`: Meta's Cloud API; `dryrun`: nothing is sent."

@@ -18,6 +18,7 @@ from daemon.accounts import directory, limits
 from daemon.accounts.directory import AccountRow
 from daemon.accounts.limits import Limits
 from daemon.accounts.refusals import Why
+from daemon.auth import audit
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
@@ -54,6 +55,7 @@ def add(name: str, own: Limits, who: str) -> AccountRow:
         Account.update(**settings, **ANEW, removed_at=None, limits_version=version).where(
             Account.name == name
         ).execute()
+        audit.about("account", name)
         after_commit(partial(log.info, "account.added", account=name, who=who))
     return directory.find(name)
 

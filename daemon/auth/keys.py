@@ -20,6 +20,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.auth import audit
 from daemon.auth.refusals import Why
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
@@ -151,6 +152,7 @@ def create(terms: Terms, who: str, now: int, by: Key | None = None) -> Made:
                 created_at=now,
                 created_by=who,
             )
+            audit.about("key", row.id)
             secret = _new_secret(row, now)
             scopes = " ".join(sorted(terms.scopes))
             after_commit(partial(log.info, "key.created", key=_prefix(secret), name=terms.name, scopes=scopes, who=who))

@@ -16,6 +16,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import directory, limits, rights
+from daemon.auth import audit
 from daemon.campaigns import create, draft_order, draft_rows, drafts, list_runs, weekly
 from daemon.campaigns.draft_content import ChosenTemplate, SourceKind, Weekly, When
 from daemon.campaigns.refusals import Unmade, Why
@@ -109,6 +110,7 @@ def begin(settings: Settings, draft_id: str, version: int, who: str, now: int) -
             return int(Series.get(Series.draft == draft_id).id)
         row_sets.hold(audience_set)
         made = Series.create(**values)
+        audit.about("series", made.id)
         after_commit(partial(log.info, "series.begun", series_id=made.id, who=who))
     return int(made.id)
 

@@ -10,6 +10,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.auth import audit
 from daemon.campaigns.exclusions import Detail, details
 from daemon.campaigns.refusals import Why
 from daemon.contacts import naming, uploads
@@ -66,6 +67,7 @@ def keep(name: str, text: str, now: int, attachments: Sequence[str] = ()) -> Tem
     try:
         with write():
             made = TemplateRow.create(**values, created_at=now, updated_at=now)
+            audit.about("template", made.id)
     except peewee.IntegrityError:
         there = TemplateRow.get_or_none(TemplateRow.name == values["name"])
         if there and (there.text, there.attachments) == (values["text"], values["attachments"]):

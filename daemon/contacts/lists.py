@@ -13,6 +13,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.auth import audit
 from daemon.contacts import importer, list_entries, naming, uploads
 from daemon.contacts.person import Person
 from daemon.contacts.refusals import Part, Why
@@ -106,6 +107,7 @@ def create_list(
             if (before := _made_before(scope, key, digest, found)) is not None:
                 return before
             row = ContactList.create(name=name, created_at=now, updated_at=now)
+            audit.about("list", row.id)
             added = _put(row, found, now)
             if key:
                 response = {"list_id": row.id, "added": added.added, "duplicates": added.duplicates}

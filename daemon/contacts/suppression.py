@@ -17,6 +17,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.auth import audit
 from daemon.config import Settings
 from daemon.contacts import erased, importer, masking, number_list, phone, several_numbers, uploads
 from daemon.contacts.person import Person
@@ -93,6 +94,7 @@ def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -
     """
     plain, told = _written_to(settings, number), _reason(reason)
     with write():
+        audit.about("number", masking.masked(plain))
         put(plain, told, who, now)
         entry = find(plain)
     await_submits()
@@ -207,6 +209,7 @@ def remove(settings: Settings, number: str, why: str, who: str, now: int) -> Non
         rows = list(locked(Suppression.select().where(Suppression.person == Person(plain).key)))
         if not erased.lift([Person(plain).key]) and not rows:
             raise errors.NotFound(Why.NOT_SUPPRESSED)
+        audit.about("number", masking.masked(plain))
         _take_off(rows, who, told, now)
 
 

@@ -144,7 +144,7 @@ async def run(settings: Settings, timed: Callable[..., Any]) -> None:
             await timed(take_in, settings)
             if time.monotonic() - pruned_at >= PRUNED_EVERY_S:
                 pruned_at = time.monotonic()
-                while await timed(audit.prune, secret_key(settings), settings.audit_days) == audit.MOST:
+                while await timed(audit.prune, secret_key(settings), settings.keep_audit_days) == audit.MOST:
                     pass
                 await timed(keep_anchor, settings)
         except Exception:

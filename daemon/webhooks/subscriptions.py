@@ -12,6 +12,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.auth import audit
 from daemon.campaigns import news
 from daemon.config import Networks
 from daemon.db import versions
@@ -150,6 +151,7 @@ def make(wish: Wish, networks: Networks, who: str, now: int) -> Made:
         begin = news.begun()
         position = {"event": begin.event, "happening": begin.happening}
         row = WebhookRow.create(**columns, **position, secret=secret, created_at=now, created_by=who)
+        audit.about("webhook", row.id)
         after_commit(partial(log.info, "webhook.created", webhook_id=row.id, who=who))
     return Made(find(row.id, now), secret)
 
