@@ -69,7 +69,7 @@ async def test_a_user_turns_a_second_factor_on_and_needs_it(client: Client) -> N
     await submit(client, "/app/logout")
 
     first = await logs_in(client, next="/app/me")
-    assert (303, f"{STEP}?next=%2Fapp%2Fme") == (first.status, first.headers["Location"])
+    assert (303, f"{STEP}?next=/app/me") == (first.status, first.headers["Location"])
     assert COOKIE not in cookies(client) and access.STEP_COOKIE in first.cookies
     assert (first.cookies[access.STEP_COOKIE]["path"], first.cookies[access.STEP_COOKIE]["httponly"]) == (
         "/app/login",
