@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -140,19 +140,18 @@ def _user_id(who: Visitor) -> int:
 async def _page(
     request: web.Request, who: Visitor, codes: list[str] | None = None, error: str = "", place: str = ""
 ) -> web.StreamResponse:
-    values: dict[str, Any] = await in_db(request, _found, request.app[SECRET_KEY], _user_id(who), who.name)
+    key, user_id = request.app[SECRET_KEY], _user_id(who)
+    nonce = await in_db(request, second_factor.begun, user_id)
     masking.hidden.set(False)  # there are no numbers on it, and codes and pictures may look like some
-    required = request.app[SETTINGS].require_totp
-    content = SecondFactor(codes=codes or [], required=required, error=error, place=place, **values)
+    content = SecondFactor(
+        on=await in_db(request, second_factor.is_on, user_id),
+        shown=drawn(key, user_id, who.name, nonce) if nonce else None,
+        codes=codes or [],
+        left=await in_db(request, second_factor.left, user_id),
+        required=request.app[SETTINGS].require_totp,
+        error=error,
+        place=place,
+    )
     response = show(request, content, 422 if error else 200)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _found(key: bytes, user_id: int, name: str) -> dict[str, Any]:
-    nonce = second_factor.begun(user_id)
-    return {
-        "on": second_factor.is_on(user_id),
-        "left": second_factor.left(user_id),
-        "shown": drawn(key, user_id, name, nonce) if nonce else None,
-    }
