@@ -32,7 +32,8 @@ Client = TestClient[Any, Any]
 WORDS = {"north": "Aurora", "south": "Penguin"}  # stand in everything of the account
 DIGITS = {"north": "15110000111", "south": "15110000999"}
 OF_ALL = re.compile(  # the installation's, whoever uses it
-    "/(lists|templates|suppressions|keys|webhooks|app/(static|templates|lists|suppressions|uploads|users|keys|webhooks))/"
+    "/(lists|templates|suppressions|users|keys|webhooks"
+    "|app/(static|templates|lists|suppressions|uploads|users|keys|webhooks))/"
 )
 NOWHERE = {"jobs": "99999", "messages": "99999", "accounts": "west", "drafts": "ef" * 16, "series": "99", "chats": "99"}
 BODIES: dict[str, Any] = {  # of writes that need one
