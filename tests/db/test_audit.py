@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import peewee
 import pytest
 
 from daemon import errors
-from daemon.auth import audit, audit_reading, users
+from daemon.auth import audit, audit_reading, passwords, users
 from daemon.auth.audit import Deed
 from daemon.auth.audit_reading import Checked, Wanted
-from daemon.config import Settings
+from daemon.config import Settings, secret_key
 from daemon.db import clock as db_clock
 from daemon.db import connection, proxy
 from daemon.models import AuditEntry, AuditHead, User
 from daemon.ops import audit_upkeep
 from daemon.states import AuditResult, Role
 from tests.support.at_once import at_once
+from tests.support.commanding import invoke
 from tests.support.logins import GOOD
 from tests.support.plans import reading
 
@@ -229,3 +231,21 @@ def test_the_newest_is_noted_outside_of_the_database(settings: Settings) -> None
     audit_upkeep.keep_anchor(settings, 1)
     assert noted == audit_upkeep.anchor(settings)
     assert 3 == checked(noted).broken
+
+
+def test_a_command_on_this_machine_needs_no_login(settings: Settings, database: str, monkeypatch: Any) -> None:
+    """Where nobody can log in: the password is changed and noted in one transaction, by whoever ran it."""
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    ben = users.create("Ben", Role.ADMIN, GOOD, "test", 1)
+    where = {"WASENDER_DATABASE_URL": database, "WASENDER_DATA_DIR": str(settings.data_dir)}
+    done = invoke("users", "reset-password", "Ben", "--local", "--json", **where)
+    made = json.loads(done.stdout)
+    assert passwords.matches(made["password"], users.find(ben.id).password)
+    unknown = invoke("users", "reset-password", "Cleo", "--local", **where)
+    assert (4, True) == (unknown.exit_code, "There is no user Cleo (Ben)." in unknown.stderr)
+    (entry,) = entries()
+    assert ("users.password_reset", str(ben.id), "command line (root)", "") == (
+        entry.action, entry.target, entry.who, entry.address,
+    )  # fmt: skip
+    assert audit_reading.check(secret_key(settings)).broken is None

@@ -52,6 +52,8 @@ NOT_RUN = {  # how a command begins that no test can run as it is printed, and w
     "tar -xzf wasender-": "the same",
     "wasender backup --to /mnt/backups --encrypt": "its key is left out; tests/db/test_backup.py encrypts",
     "wasender backup-key": "there is one from before; tests/http/test_command.py makes one",
+    "wasender users reset-password": "there is no user here; tests/http/test_command_audit.py resets one's",
+    "wasender users remove-second-factor": "the same",
     "wasender confirm": "nothing waits for it here; tests/http/test_confirmations.py answers for a job",
     "wasender migrate": "wasender runs here; tests/db/test_migrate.py moves a database",
     "wasender restore": "wasender runs here; tests/db/test_backup.py restores",
