@@ -12,6 +12,7 @@ from daemon import errors
 from daemon.accounts import directory, handovers, pace, pacing, status
 from daemon.campaigns import lifecycle
 from daemon.db import clock, proxy
+from daemon.db.prepared import several
 from daemon.delivery import canary, moves
 from daemon.models import Handover, Job, Kind, Message, Purpose, Reply, Suppression
 from daemon.states import Finding, State
@@ -226,7 +227,11 @@ QUERIES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "use of an account": (partial(handovers._within, False), {}, "handover_account_at"),
     "cap of a job": (partial(handovers._nth_within, True), {"job": 1, "before": 5}, "handover_account_at"),
     "use of a job": (partial(handovers._within, True), {"job": 1}, "handover_account_at"),
-    "cap of a person": (partial(handovers._got, 1), {"but": 1, "n0": OWN}, "handover_person_at"),
+    "cap of a person": (
+        lambda **given: handovers._got(among=several([OWN]), **given),
+        {"but": 1},
+        "handover_person_at",
+    ),
     "given back": (handovers._last, {"message": 1}, "handover_message_id"),
 }
 

@@ -14,6 +14,7 @@ from daemon.campaigns import create, recipients
 from daemon.contacts import importer, list_entries, lists, suppression, uploads
 from daemon.contacts.person import Person
 from daemon.db import proxy
+from daemon.db.prepared import several
 from daemon.delivery import claim, eligibility, moves, opened_chats, person_keys, replies
 from daemon.delivery.refusals import Passed
 from daemon.models import ContactList, Handover, Message, Removal, Reply, RowSet, Suppression
@@ -277,7 +278,9 @@ def test_recipients_and_lists_are_searched_in_either_notation(hand: Hand, number
 
 
 QUESTIONS: dict[str, tuple[Callable[[], Any], str]] = {  # asked of tables that grow, and the index that answers
-    "who opted out": (lambda: eligibility._opted_out(1, n0=TODAY, d0=""), "suppression_person"),
+    "who opted out": (
+        lambda: eligibility._opted_out(among=several([TODAY]), digests=several([""])), "suppression_person",
+    ),
     "whom an import has there": (lambda: suppression._present([TODAY]), "suppression_person"),
     "who of these opted out": (lambda: suppression.among([FORMER]), "suppression_person"),
     "who may be written to again": (lambda: handovers.got([Person(TODAY).key], 0, 1, 1), "handover_person_at"),
