@@ -214,6 +214,12 @@ class Job(Table):
 Job.add_index(Job.index(Job.external_id, Job.id, name="job_external_id", where=Job.external_id.is_null(False)))
 
 
+UNDECIDED = peewee.SQL('("uncertain" > 0)')  # word by word as in its index, or SQLite does not use that
+
+
+Job.add_index(Job.index(Job.account, Job.uncertain, name="job_undecided", where=UNDECIDED))
+
+
 Job.add_index(Job.index(Job.id, name="job_unconfirmed", where=Job.unconfirmed.is_null(False)))
 
 

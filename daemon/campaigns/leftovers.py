@@ -21,6 +21,8 @@ from daemon.states import SeriesState
 
 log = structlog.get_logger()
 
+FEW = 20  # drafts that are deleted in one transaction: one may be large
+
 
 def attachments() -> set[str]:
     """Ids of the attachments of all templates, drafts and campaigns that repeat."""
@@ -70,4 +72,21 @@ def forget_started(settings: Settings, now: int) -> int:
         gone = int(Draft.delete().where(theirs).execute())
         if gone:
             after_commit(partial(log.info, "draft.forgotten", count=gone))
+    return gone
+
+
+def forget_untouched(settings: Settings, now: int) -> int:
+    """Delete the drafts that nobody has started, and nobody has touched for long; returns how many."""
+    if not settings.keep_drafts_days:
+        return 0
+    old = (Draft.updated_at < now - settings.keep_drafts_days * DAY_MS) & Draft.job.is_null()
+    gone, more = 0, True
+    while more:
+        with write():
+            ids = [row.id for row in Draft.select(Draft.id).where(old).order_by(Draft.updated_at).limit(FEW)]
+            draft_rows.let_go(Draft.id.in_(ids))
+            Draft.delete().where(Draft.id.in_(ids)).execute()
+        gone, more = gone + len(ids), len(ids) == FEW
+    if gone:
+        log.info("draft.forgotten_untouched", count=gone)
     return gone

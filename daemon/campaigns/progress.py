@@ -17,7 +17,7 @@ from daemon.db.proxy import in_order, tuples
 from daemon.delivery import eligibility
 from daemon.delivery.interruptions import Cause
 from daemon.i18n.coded import Phrase, Told, refusal, told
-from daemon.models import Job, Message
+from daemon.models import UNDECIDED, Job, Message
 from daemon.states import MAY_RUN, OPEN, AccountState, JobState, State
 
 WAITING = "waiting_for_login"
@@ -255,7 +255,8 @@ def code(account: AccountRow | None, now: int) -> str:
 
 def undecided() -> int:
     """How many messages a person has to decide about."""
-    return int(rights.within(Job.select(peewee.fn.SUM(Job.uncertain)), Job.account).scalar() or 0)
+    query = Job.select(peewee.fn.SUM(Job.uncertain)).where(UNDECIDED)
+    return int(rights.within(query, Job.account).scalar() or 0)
 
 
 def totals() -> dict[str, int]:

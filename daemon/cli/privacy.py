@@ -12,11 +12,14 @@ from daemon.cli.exits import usage
 from daemon.cli.output import output
 from daemon.cli.people import PANEL, ANumber, To
 from daemon.cli.target import command, target
+from daemon.cli.words import instant
+
+MANY = 10_000  # up to so many are counted
 
 
 def add_to(app: typer.Typer) -> None:
     """Declare the commands."""
-    for work in (export, erase):
+    for work in (export, erase, retention):
         command(app, rich_help_panel=PANEL)(work)
 
 
@@ -50,3 +53,43 @@ def erase(
     lines = [f"Erased: {done['messages']:,} messages, {done['rows']:,} rows."]
     lines += [f"{each} may still have them: delete it when you can." for each in done["copies"]]
     output.tell("\n".join(lines), done)
+
+
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed now.")] = False,
+) -> None:
+    """Show what is kept how long, and what was removed last.
+
+    With 0 days something is kept for ever. What is too old is removed every hour; this command removes nothing.
+
+    Example: wasender retention --dry-run
+    """
+    kinds = target.client().get("/retention")["kinds"]
+    if dry_run:
+        due = [
+            (each["kind"], each["setting"], each["days"], _many(each["due"]), each["due_messages"])
+            for each in kinds
+            if each["due"]
+        ]
+        told = {"kinds": [each for each in kinds if each["due"]]}
+        due_titles = ("What", "Setting", "Days", "Campaigns or rows", "Messages")
+        output.table(due_titles, due, told, "Nothing is old enough to be removed now.")
+        return
+    titles = ("What", "Setting", "Days", "There", "Removed last", "How much", "In all")
+    rows = [
+        (
+            each["kind"],
+            each["setting"],
+            each["days"] or "for ever",
+            _many(each["there"]),
+            instant(each["removed_at"]),
+            f"{each['removed']:,}",
+            f"{each['total']:,}",
+        )
+        for each in kinds
+    ]
+    output.table(titles, rows, {"kinds": kinds}, "")
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < MANY else f"{MANY:,} or more"

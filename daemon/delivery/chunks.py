@@ -7,12 +7,13 @@ database takes within HELD_S.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from daemon.db import sqlite
 from daemon.db.connection import write
-from daemon.db.proxy import on_postgres
+from daemon.db.proxy import in_order, on_postgres, tuples
 
 CHUNK = 500  # messages in the first transaction of a large piece of work, and in the only one of a small one
 LEAST, MOST = 50, 1_000  # messages in a later one
@@ -37,6 +38,24 @@ class Chunks:
             begun = time.monotonic()
             yield
         self.size = next_size(self.size, time.monotonic() - begun) if alone else MOST
+
+
+def delete(table: Any, old: Any, order: Any, before: Callable[[list[int]], object] = lambda ids: None) -> int:
+    """Delete the rows with an id that meet the condition, chunk by chunk; returns how many. Not to be called in a
+    transaction. order: by which an index finds them; before: is given their ids, in the transaction that deletes
+    them."""
+    chunks, gone, more = Chunks(), 0, True
+    while more:
+        with chunks.transaction():
+            with in_order():
+                few = table.select(table.id).where(old).order_by(order).limit(chunks.size)
+                ids = [row[0] for row in tuples(few)]
+            more = len(ids) == chunks.size
+            if ids:
+                before(ids)
+                table.delete().where(table.id.in_(ids)).execute()
+        gone += len(ids)
+    return gone
 
 
 def next_size(size: int, held_s: float) -> int:

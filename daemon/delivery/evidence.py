@@ -1,20 +1,19 @@
 """What a chat looked like when it was unclear whether a message had gone out: kept for the person who decides.
 
 It shows what people have written, and only to those who may decide: viewers see the finding alone. It is deleted
-DECIDED_MS after the look once the decision is made, and after KEEP_MS in any case.
+DECIDED_MS after the look once the decision is made, and at the age that is set in any case.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import peewee
 import structlog
 
 from daemon import errors
 from daemon.contacts import masking
-from daemon.db.connection import after_commit, write
+from daemon.delivery import chunks
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Told, filed, told
 from daemon.models import Evidence, Message
@@ -88,12 +87,13 @@ def screenshot(message_id: int) -> bytes:
     return bytes(row.screenshot)
 
 
-def prune(now: int) -> int:
-    """Delete evidence that is no longer needed; returns how many looks."""
+def prune(now: int, keep_ms: int = KEEP_MS) -> int:
+    """Delete evidence that is no longer needed, or older (0: of any age while it is needed); returns how many looks."""
     undecided = Message.select(peewee.Value(1)).where(Message.id == Evidence.message, Message.state == State.UNCERTAIN)
     decided = (Evidence.at < now - DECIDED_MS) & ~peewee.fn.EXISTS(undecided)
-    with write():
-        gone = int(Evidence.delete().where((Evidence.at < now - KEEP_MS) | decided).execute())
-        if gone:
-            after_commit(partial(log.info, "evidence.deleted", count=gone))
+    gone = chunks.delete(Evidence, decided, Evidence.at)
+    if keep_ms:
+        gone += chunks.delete(Evidence, Evidence.at < now - keep_ms, Evidence.at)
+    if gone:
+        log.info("evidence.deleted", count=gone)
     return gone

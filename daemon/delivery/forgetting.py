@@ -17,6 +17,7 @@ from operator import add
 from typing import Any
 
 import peewee
+from peewee import chunked
 
 from daemon.ages import Ages
 from daemon.db.proxy import in_order, locked, tuples
@@ -114,6 +115,11 @@ def due(kind: Kind, before: int, after: tuple[int, int] = (0, 0)) -> Any:
     return Job.select(Job.id, Job.completed_at).where(*old, _FINAL).order_by(Job.completed_at, Job.id)
 
 
+def there(kind: Kind, most: int) -> int:
+    """How many jobs have ended and still have it; so many at most."""
+    return int(Job.select(Job.id).where(GONE[MARKS[kind]]).limit(most).count())
+
+
 @dataclass
 class Sweep:
     """One time that a kind is looked for. removed: so far: messages, or jobs where there is one of it for each."""
@@ -143,11 +149,14 @@ class Sweep:
         self.removed += removed
         return more
 
-    def due(self, most: int) -> int:
-        """From how many jobs something would be removed now, so many at most."""
-        begun = int(Unfinished.select().where(Unfinished.kind == self.kind.value).count())
+    def due(self, most: int) -> tuple[int, int]:
+        """From how many jobs, with how many messages, something would be removed now; so many jobs at most."""
+        begun = Unfinished.select(Unfinished.job).where(Unfinished.kind == self.kind.value).limit(most)
         with in_order():
-            return begun + int(due(self.kind, self.before).limit(most).count())
+            ids = [row[0] for row in tuples(begun)]
+            ids += [row[0] for row in tuples(due(self.kind, self.before).limit(most - len(ids)))]
+            sums = (Job.select(peewee.fn.SUM(Job.total)).where(Job.id.in_(few)).scalar() for few in chunked(ids, 500))
+            return len(ids), sum(int(each or 0) for each in sums)
 
     def _next(self, now: int) -> tuple[int, int] | None:
         """The job to go on with, locked, and behind which of its messages."""
@@ -156,7 +165,8 @@ class Sweep:
         for (job_id,) in tuples(begun):
             if job_id in self._held:
                 continue
-            locked(Job.select(Job.id).where(Job.id == job_id)).first()
+            if _locked(job_id) is None:
+                continue
             row = Unfinished.get_or_none(mine, Unfinished.job == job_id)
             if row is not None:  # else another process has finished it meanwhile
                 return job_id, row.position
@@ -167,7 +177,7 @@ class Sweep:
                 return None
             job_id, ended_at = first[0]
             self._after = (ended_at, job_id)
-            job = locked(Job.select().where(Job.id == job_id)).first()
+            job = _locked(job_id)
             if job is not None and self._is_due(job):
                 Job.update({MARKS[self.kind]: now}).where(Job.id == job_id).execute()
                 return job_id, 0
@@ -196,6 +206,11 @@ class Sweep:
         else:
             _keep_position(self.kind, job_id, ids[-1])
         return len(ids), gone
+
+
+def _locked(job_id: int) -> Any:
+    """None where somebody else has it: several are locked in one transaction, so none is waited for."""
+    return locked(Job.select().where(Job.id == job_id), skip=True).first()
 
 
 def _keep_position(kind: Kind, job_id: int, position: int) -> None:

@@ -34,7 +34,6 @@ log = structlog.get_logger()
 EVERY_S = 20.0  # between two looks at the list of chats
 CHATS = 3  # the most unread chats opened in one look: a sender has to send, too
 AGAIN_S = 600.0  # until a chat that stays unread after a look is looked at again
-PRUNE_S = 3600.0
 STORE_AGAIN_S = 0.25  # between two attempts to store replies while the sender ends
 TRIES = 3  # to confirm an opt-out while nothing has left; to read a chat that was opened before
 
@@ -100,7 +99,7 @@ class Listening:
         self._failed: Counter[int] = Counter()  # entry of `opened_chats`: how often it could not be read
         self._untold = bool(self._confirmation)  # whether an opt-out may have to be confirmed
         self._unforeseen = unforeseen.Unforeseen()
-        self._looked_at = self._pruned_at = float("-inf")
+        self._looked_at = float("-inf")
 
     def begin_anew(self) -> None:
         """The page has come up: messages in the chat that was open before may have been missed."""
@@ -143,9 +142,6 @@ class Listening:
                 await self._listen(guarded, graced)
             finally:  # counted from its end, so that there is always time to send in between
                 self._looked_at = time.monotonic()
-            if time.monotonic() - self._pruned_at >= PRUNE_S:
-                self._pruned_at = time.monotonic()
-                await self._db.timed(replies.prune)
             return True
         self._rested = True
         return tell and self._untold and await self._tell(guarded, graced)

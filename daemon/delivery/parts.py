@@ -17,7 +17,7 @@ import structlog
 
 from daemon import errors
 from daemon.db.connection import after_commit
-from daemon.delivery import history
+from daemon.delivery import history, old_history
 from daemon.delivery.refusals import Passed, Unsent
 from daemon.i18n.coded import Clause, Coded, Phrase, Told, code_of, filed, refusal, told
 from daemon.models import Event, Message, MessagePart
@@ -117,7 +117,7 @@ def failed(message_id: int) -> Told | None:
     """Which part WhatsApp took and did not deliver, and why; the last of them."""
     if not _rows(message_id).where(MessagePart.ack == FAILED).exists():
         return None
-    lines = Event.select().where(Event.message == message_id, Event.move == history.PART).order_by(Event.id.desc())
+    lines = (each for each in reversed(old_history.of(message_id)) if each.move == history.PART)
     return next((told(each.why, each.coded) for each in lines if code_of(each.coded) == Passed.PART_FAILED), None)
 
 

@@ -21,7 +21,7 @@ from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
-from daemon.delivery import chat_names, quarters, unmatched, windows
+from daemon.delivery import chat_names, chunks, quarters, unmatched, windows
 from daemon.models import Account, Job, Message, MessagePart, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
@@ -480,14 +480,18 @@ def answered(job_id: int) -> Any:
     return peewee.fn.COALESCE(Message.person, Message.number).in_(theirs)
 
 
-def prune(now: int) -> int:
-    """Delete replies older than KEEP_MS; returns how many. Of a STOP the row's id is kept, without who wrote it."""
-    old = Reply.at < now - KEEP_MS
-    with write():
-        stops = Reply.select(Reply.account, Reply.key).where(old, Reply.stop)
-        OldStop.insert_from(stops, [OldStop.account, OldStop.key]).on_conflict_ignore().execute()
-        gone = int(Reply.delete().where(old).execute())
-        if gone:
-            after_commit(partial(log.info, "reply.deleted", count=gone))
+def prune(now: int, keep_ms: int = KEEP_MS) -> int:
+    """Delete replies that are older, 0 for none; returns how many. Of a STOP the row's id is kept, without who wrote
+    it."""
     unmatched.prune(now)
+    if not keep_ms:
+        return 0
+    gone = chunks.delete(Reply, Reply.at < now - keep_ms, Reply.at, _remember_stops)
+    if gone:
+        log.info("reply.deleted", count=gone)
     return gone
+
+
+def _remember_stops(ids: list[int]) -> None:
+    stops = Reply.select(Reply.account, Reply.key).where(Reply.id.in_(ids), Reply.stop)
+    OldStop.insert_from(stops, [OldStop.account, OldStop.key]).on_conflict_ignore().execute()

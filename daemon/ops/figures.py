@@ -18,7 +18,8 @@ from daemon.db.proxy import tuples
 from daemon.delivery import cloud_inbox, overdue
 from daemon.delivery.forgetting import Kind
 from daemon.files import release
-from daemon.models import CloudBatch, Delivery, Event, Job, Webhook
+from daemon.models import UNDECIDED, CloudBatch, Delivery, Event, Job, Webhook
+from daemon.ops.keeping import Other
 from daemon.states import MOVES, OPEN, UNFINISHED, AccountState
 from daemon.telemetry import families
 from daemon.telemetry.counts import Counted
@@ -113,7 +114,7 @@ def _counted(names: list[str]) -> Found:
     for (_, process), count in counted[Name.STARTS].items():
         yield Sample(families.STARTS, (process,), count)
     removed = {kind: count for (_, kind), count in counted[Name.REMOVED].items()}
-    for kind in Kind:
+    for kind in (*Kind, *Other):
         yield Sample(families.REMOVED, (kind.value,), removed.get(kind.value, 0))
 
 
@@ -165,8 +166,8 @@ def _queues(accounts: list[AccountRow]) -> Found:
         for state in sorted(OPEN):
             yield Sample(families.QUEUE, (name, state.value), waiting.get((name, state), 0))
     undecided = dict.fromkeys(names, 0)
-    sums = Job.select(Job.account, peewee.fn.SUM(Job.uncertain)).where(Job.account.in_(names)).group_by(Job.account)
-    undecided.update({name: int(count) for name, count in tuples(sums)})
+    sums = Job.select(Job.account, peewee.fn.SUM(Job.uncertain)).where(UNDECIDED).group_by(Job.account)
+    undecided.update({name: int(count) for name, count in tuples(sums) if name in undecided})
     for name, count in undecided.items():
         yield Sample(families.UNCERTAIN, (name,), count)
 

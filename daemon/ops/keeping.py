@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -17,8 +18,8 @@ from daemon.config import PREFIX, Settings
 from daemon.db.clock import within
 from daemon.db.connection import write
 from daemon.delivery import forgetting
-from daemon.delivery.forgetting import Kind, Sweep
-from daemon.models import Kept
+from daemon.delivery.forgetting import DAY_MS, Kind, Sweep
+from daemon.models import Draft, Evidence, Kept, Reply, Upload
 
 log = structlog.get_logger()
 
@@ -26,7 +27,38 @@ log = structlog.get_logger()
 ORDER = (Kind.RECIPIENTS, Kind.HISTORY, Kind.FIELDS, Kind.TEXTS, Kind.REJECTED, Kind.ARCHIVE)
 PAUSE_S = 0.03  # after each step, in which others write
 LONGEST_S = 3_000.0  # of one run; the next one goes on
+MANY = 10_000  # up to so many are counted
 JUMP_MS = 2 * 86_400_000  # since the last run: the clock may have jumped, so the next run is waited for
+
+
+class Other(StrEnum):
+    """What is removed by its own age, see ops/retention.py."""
+
+    REPLIES = "replies"
+    EVIDENCE = "evidence"
+    DRAFTS = "drafts"
+    UPLOADS = "uploads"
+
+
+OTHERS: dict[Other, tuple[str, Callable[[], Any], Any]] = {  # setting, all of it, since when it is as it is
+    Other.REPLIES: ("keep_replies_days", lambda: Reply.select(Reply.id), Reply.at),
+    Other.EVIDENCE: ("keep_evidence_days", lambda: Evidence.select(Evidence.id), Evidence.at),
+    Other.DRAFTS: ("keep_drafts_days", lambda: Draft.select(Draft.id).where(Draft.job.is_null()), Draft.updated_at),
+    Other.UPLOADS: ("keep_unused_days", lambda: Upload.select(Upload.id), Upload.used_at),
+}
+
+
+def looked(kind: StrEnum, removed: int, now: int, anew: bool = True) -> None:
+    """Note that a kind was looked for, and how much was removed; part of the caller's transaction, if there is one.
+    anew: what was removed before is not of the same time."""
+    with write():
+        row = Kept.insert(kind=kind.value, run_at=now, removed=0, total=0)
+        row.on_conflict(conflict_target=[Kept.kind], update={Kept.run_at: now}).execute()
+        if removed:
+            so_far = removed if anew else Kept.removed + removed
+            changes: dict[Any, Any] = {Kept.removed: so_far, Kept.removed_at: now, Kept.total: Kept.total + removed}
+            Kept.update(changes).where(Kept.kind == kind.value).execute()
+            counting.add({(Name.REMOVED, "", kind.value): removed})
 
 
 def begin(settings: Settings, kind: Kind, now: int) -> Sweep | None:
@@ -34,10 +66,8 @@ def begin(settings: Settings, kind: Kind, now: int) -> Sweep | None:
     found = forgetting.sweep(settings, kind, now)
     if found is None:
         return None
-    with write():
-        row = Kept.get_or_none(Kept.kind == kind.value)
-        new = Kept.insert(kind=kind.value, run_at=now, removed=0, total=0)
-        new.on_conflict(conflict_target=[Kept.kind], update={Kept.run_at: now}).execute()
+    row = Kept.get_or_none(Kept.kind == kind.value)
+    looked(kind, 0, now)
     if row is not None and not within(row.run_at, now, JUMP_MS):
         log.warning("keeping.waited", kind=kind.value)
         return None
@@ -46,15 +76,8 @@ def begin(settings: Settings, kind: Kind, now: int) -> Sweep | None:
 
 def step(sweep: Sweep, now: int) -> bool:
     """Remove a little; whether there may be more."""
-    before = sweep.removed
-
-    def count(removed: int) -> None:
-        so_far = Kept.removed + removed if before else removed
-        changes: dict[Any, Any] = {Kept.removed: so_far, Kept.removed_at: now, Kept.total: Kept.total + removed}
-        Kept.update(changes).where(Kept.kind == sweep.kind.value).execute()
-        counting.add({(Name.REMOVED, "", sweep.kind.value): removed})
-
-    return sweep.step(now, count)
+    anew = not sweep.removed
+    return sweep.step(now, lambda removed: looked(sweep.kind, removed, now, anew))
 
 
 async def run(settings: Settings, timed: Callable[..., Any], longest_s: float = LONGEST_S) -> None:
@@ -72,38 +95,55 @@ async def run(settings: Settings, timed: Callable[..., Any], longest_s: float = 
 
 @dataclass(frozen=True)
 class Held:
-    """A kind: for how many days it is kept after the end of its campaign (0: for ever), by which setting; due: how many
-    campaigns are old enough that it will be removed from them, MANY at most; times in UTC ms; removed: how much the
-    last time, total: ever."""
+    """A kind, by which setting for how many days it is kept (0: for ever). there: how many campaigns that have ended
+    still have it, or how many of it there are; due: how many of these are old enough that it will be removed, and
+    due_messages: of how many messages; all of them MANY campaigns at most. run_at: when that was last looked for,
+    removed_at: when something was last removed (UTC ms), removed: how much then, total: ever."""
 
     kind: str
     setting: str
     days: int
+    there: int
     due: int
+    due_messages: int | None
     run_at: int | None
     removed_at: int | None
     removed: int
     total: int
 
 
-MANY = 10_000
-
-
 def held(settings: Settings, now: int) -> list[Held]:
     """All kinds."""
     rows = {row.kind: row for row in Kept.select()}
-    return [_held(settings, kind, rows.get(kind.value), now) for kind in ORDER]
+    found = [_of_jobs(settings, kind, rows.get(kind.value), now) for kind in Kind]
+    return [*found, *(_by_age(settings, kind, rows.get(kind.value), now) for kind in Other)]
 
 
-def _held(settings: Settings, kind: Kind, row: Any, now: int) -> Held:
-    days = forgetting.days(settings, kind)
-    name = "archive_days" if kind is Kind.ARCHIVE else f"keep_{kind.value}_days"
+def _of_jobs(settings: Settings, kind: Kind, row: Any, now: int) -> Held:
     sweep = forgetting.sweep(settings, kind, now)
+    due, messages = (0, 0) if sweep is None else sweep.due(MANY)
+    name = "archive_days" if kind is Kind.ARCHIVE else f"keep_{kind.value}_days"
+    there = forgetting.there(kind, MANY)
+    return _held(kind, name, forgetting.days(settings, kind), (there, due, messages), row)
+
+
+def _by_age(settings: Settings, kind: Other, row: Any, now: int) -> Held:
+    name, every, age = OTHERS[kind]
+    days = int(getattr(settings, name))
+    there = every().limit(MANY).count()
+    due = every().where(age < now - days * DAY_MS).limit(MANY).count() if days else 0
+    return _held(kind, name, days, (there, due, None), row)
+
+
+def _held(kind: StrEnum, name: str, days: int, counts: tuple[int, int, int | None], row: Any) -> Held:
+    there, due, messages = counts
     return Held(
         kind=kind.value,
         setting=PREFIX + name.upper(),
         days=days,
-        due=0 if sweep is None else sweep.due(MANY),
+        there=there,
+        due=due,
+        due_messages=messages,
         run_at=row.run_at if row else None,
         removed_at=row.removed_at if row else None,
         removed=row.removed if row else 0,

@@ -14,6 +14,7 @@ from daemon.accounts import commands, handovers, happenings, portfolios
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, uploads
+from daemon.contacts.stored import DAY_MS
 from daemon.delivery import (
     cloud_inbox,
     enqueue,
@@ -27,6 +28,7 @@ from daemon.delivery import (
     windows,
 )
 from daemon.ops import keeping, notices
+from daemon.ops.keeping import Other
 from daemon.webhooks import outbox
 
 log = structlog.get_logger()
@@ -44,9 +46,7 @@ def prune(settings: Settings, now: int) -> None:
         rescue.rescue,
         sweeps.finish_stops,
         receipts.expire_due,
-        evidence.prune,
         commands.prune,
-        replies.prune,
         create.forget_answers,
         idempotency.prune,
         enqueue.sweep,
@@ -61,10 +61,13 @@ def prune(settings: Settings, now: int) -> None:
         notices.prune,
     ):
         work(now)
+    keeping.looked(Other.REPLIES, replies.prune(now, settings.keep_replies_days * DAY_MS), now)
+    keeping.looked(Other.EVIDENCE, evidence.prune(now, settings.keep_evidence_days * DAY_MS), now)
     tallies.lengthen()
     leftovers.forget_started(settings, now)
+    keeping.looked(Other.DRAFTS, leftovers.forget_untouched(settings, now), now)
     leftovers.forget_people_of_series(settings, now)
-    stored.prune(settings, leftovers.attachments, now)
+    keeping.looked(Other.UPLOADS, sum(stored.prune(settings, leftovers.attachments, now)), now)
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from aiohttp import web
 
 from daemon import errors
-from daemon.ops import erase, people
+from daemon.config import Settings
+from daemon.i18n.languages import N_, amount, gettext
+from daemon.ops import erase, keeping, people
 from daemon.ops.erase import Done
 from daemon.pages import forms
 from daemon.pages.asking import said
@@ -21,9 +23,36 @@ from daemon.states import Role
 routes = web.RouteTableDef()
 
 
+CALLED = {
+    "texts": N_("texts of campaigns"),
+    "fields": N_("fields of recipients"),
+    "rejected": N_("rejected rows"),
+    "history": N_("history of messages"),
+    "recipients": N_("whole recipients"),
+    "archive": N_("history in full length"),
+    "replies": N_("replies"),
+    "evidence": N_("looks into chats"),
+    "drafts": N_("drafts that were never started"),
+    "uploads": N_("uploads"),
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kind, what it is called, and for how many days it is kept (0: for ever); the rest as in `keeping.Held`."""
+
+    called: str
+    days: int
+    there: str
+    due: str
+    removed_at: int | None
+    removed: int
+
+
 @dataclass(frozen=True)
 class Privacy(PageContent):
-    """number: as it was entered; sure: whether it is asked if that person is to be erased; done: they were."""
+    """number: as it was entered; sure: whether it is asked if that person is to be erased; done: they were; kinds: what
+    is kept how long."""
 
     template: ClassVar = "privacy.html"
     here: ClassVar = "privacy"
@@ -32,6 +61,7 @@ class Privacy(PageContent):
     error: str | None = None
     sure: bool = False
     done: Done | None = None
+    kinds: list[Kept] = field(default_factory=list)
 
 
 class OfPerson(forms.Form):
@@ -45,7 +75,18 @@ class OfPerson(forms.Form):
 @only(Role.ADMIN, everywhere=True)
 async def privacy(request: web.Request) -> web.StreamResponse:
     """The form."""
-    return show(request, Privacy())
+    return show(request, Privacy(kinds=await timed(request, _kinds, request.app[SETTINGS])))
+
+
+def _kinds(settings: Settings, now: int) -> list[Kept]:
+    return [
+        Kept(CALLED[each.kind], each.days, _many(each.there), _many(each.due), each.removed_at, each.removed)
+        for each in keeping.held(settings, now)
+    ]
+
+
+def _many(count: int) -> str:
+    return amount(count) if count < keeping.MANY else gettext("%(count)s or more") % {"count": amount(count)}
 
 
 @routes.post("/app/privacy/export")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import shutil
 import statistics
 import subprocess
@@ -25,6 +26,7 @@ import structlog
 
 from daemon import config
 from daemon.accounts import directory, pacing
+from daemon.ages import Ages
 from daemon.campaigns import cloning, news, overview, progress, queries, recipients, report
 from daemon.campaigns.queries import Listed, Wanted
 from daemon.campaigns.recipients import Selection
@@ -58,9 +60,14 @@ RULES = pacing.Rules(person_cap=3, person_window_ms=7 * DAY_MS)
 @contextmanager
 def database(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Callable[[], int]]]:
     """Its URL, and how many bytes it takes."""
+    if args.url:
+        file = Path(args.url.removeprefix("sqlite:///"))
+        on_disk = file.exists() or args.url.startswith("sqlite")
+        yield args.url, (lambda: _files(file)) if on_disk else _database_size
+        return
     if not args.postgresql:
         file = folder / "wasender.db"
-        yield f"sqlite:///{file}", lambda: sum(each.stat().st_size for each in folder.glob("wasender.db*"))
+        yield f"sqlite:///{file}", lambda: _files(file)
         return
     with postgres.Server(durable=True) as server:
         server.execute("ALTER SYSTEM SET shared_buffers = '512MB'")
@@ -68,7 +75,15 @@ def database(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Call
         server.stop()
         server.start()
         url = server.new_database()
-        yield url, lambda: int(_sql("SELECT pg_database_size(current_database())")[0][0])
+        yield url, _database_size
+
+
+def _files(file: Path) -> int:
+    return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*"))
+
+
+def _database_size() -> int:
+    return int(_sql("SELECT pg_database_size(current_database())")[0][0])
 
 
 def _sql(text: str) -> list[Any]:
@@ -125,7 +140,10 @@ def fill(args: argparse.Namespace, now: int) -> None:
     message |= {"state": STATES, "attempts": 1, "submissions": 1, "not_before": 0, "known": _no(), "submitted_at": at}
     message |= {"transport_id": ticked("'true_' || i || '@c.us_3EB0' || i"), "sent_at": ticked(f"{at} + 2000")}
     message |= {"delivered_at": ticked(f"{at} + 4000"), "read_at": f"CASE WHEN {STATES} = 'read' THEN {at} + 9000 END"}
-    message |= {"failed_by": "CASE WHEN i % 50 = 7 THEN 'not_on_whatsapp' END", "ended_at": ticked("NULL")}
+    message |= {
+        "failed_by": "CASE WHEN i % 50 = 7 THEN 'not_on_whatsapp' END",
+        "ended_at": f"CASE WHEN i % 50 = 7 THEN {at} END",
+    }
     _put("message", message, f"{_numbers(total)}|FROM n")
     print(f"  {total:,} messages", flush=True)
     hot = "" if args.hot else f" WHERE m.submitted_at >= {cut}"
@@ -210,7 +228,10 @@ def measure(settings: config.Settings, args: argparse.Namespace, size: Callable[
     }
     for name, read in reads.items():
         found[f"{name}, ms"] = 1000 * timed(read)
-    found["claims of 20 a second"], found["messages a second, one by one"] = sends(now)
+    found["claims of 20 a second"] = claims()
+    found["messages a second, one by one"], found["slowest of a hundred, ms"] = sends()
+    told = ("messages a second while history is archived", "slowest of a hundred then, ms", "steps a second then")
+    found |= dict(zip(told, beside(settings.db_url), strict=True))
     kept = settings.model_copy(update={"keep_fields_days": 200, "archive_days": 60})
     for kind in (Kind.ARCHIVE, Kind.FIELDS):
         sweep = forgetting.sweep(kept, kind, clock.now_ms())
@@ -241,21 +262,54 @@ def timed(work: Callable[[], object], times: int = 7) -> float:
     return statistics.median(took)
 
 
-def sends(now: int) -> tuple[float, float]:
-    """How many claims of 20, and how many messages claimed, submitted and confirmed one by one, in a second."""
+def claims() -> float:
+    """How many claims of 20 in a second."""
     begun, count = time.perf_counter(), 0
     while count < 50:
         claimed = claim.claim("default", 20, clock.now_ms(), 600_000, RULES)
         assert len(claimed) == 20
         count += 1
-    claims = count / (time.perf_counter() - begun)
-    begun, count = time.perf_counter(), 0
-    while count < 300:
+    return count / (time.perf_counter() - begun)
+
+
+def sends(count: int = 300) -> tuple[float, float]:
+    """How many messages claimed, submitted and confirmed one by one in a second, and how long the slowest of a hundred
+    took, ms."""
+    took = []
+    for _ in range(count):
+        begun = time.perf_counter()
         (message,) = claim.claim("default", 1, clock.now_ms(), 600_000, RULES)
         moves.submit(message, Mark("x"), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1), RULES)
         moves.confirm(message, Receipt(f"sent-{message.id}", Ack.SENT), clock.now_ms())
-        count += 1
-    return claims, count / (time.perf_counter() - begun)
+        took.append(time.perf_counter() - begun)
+    return count / sum(took), 1000 * sorted(took)[-max(1, count // 100)]
+
+
+def sweeping(url: str, begun: Any, ended: Any, steps: Any) -> None:
+    """Archive as the http process does it, in a process of its own, until told to end."""
+    connection.connect(url)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    sweep = forgetting.sweep(Ages(archive_days=60), Kind.ARCHIVE, clock.now_ms())
+    assert sweep is not None
+    while not ended.is_set() and sweep.step(clock.now_ms(), lambda _: None):
+        begun.set()
+        steps.value += 1
+        time.sleep(keeping.PAUSE_S)
+
+
+def beside(url: str) -> tuple[float, float, float]:
+    """As `sends`, while history is archived; and how many steps of that there were in a second."""
+    spawn = multiprocessing.get_context("spawn")
+    begun, ended, steps = spawn.Event(), spawn.Event(), spawn.Value("i", 0)
+    process = spawn.Process(target=sweeping, args=(url, begun, ended, steps))
+    process.start()
+    begun.wait(60)
+    at = time.perf_counter()
+    found = sends()
+    ended.set()
+    took = time.perf_counter() - at
+    process.join(60)
+    return *found, steps.value / took
 
 
 def waiting(settings: config.Settings, now: int) -> None:
@@ -288,7 +342,7 @@ def depths() -> str:
 def backup(args: argparse.Namespace, url: str, folder: Path) -> float:
     """Seconds that a copy of the whole database takes."""
     begun = time.perf_counter()
-    if args.postgresql:
+    if proxy.on_postgres():
         dump = shutil.which("pg_dump") or "pg_dump"
         subprocess.run([dump, "--format=custom", "--compress=1", f"--file={folder / 'dump'}", url], check=True)
     else:
@@ -296,37 +350,47 @@ def backup(args: argparse.Namespace, url: str, folder: Path) -> float:
     return time.perf_counter() - begun
 
 
+def begin(settings: config.Settings, args: argparse.Namespace) -> None:
+    """Fill the database."""
+    now, begun = clock.now_ms(), time.perf_counter()
+    directory.open_account("default", now)
+    fill(args, now)
+    waiting(settings, now)
+    connection.close()
+    connection.connect(settings.db_url)  # as the daemon has it
+    if proxy.on_postgres():
+        _sql("VACUUM ANALYZE")
+    print(f"  filled in {time.perf_counter() - begun:.0f} s", flush=True)
+
+
 def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     parser = argparse.ArgumentParser(prog="scripts/bench kept", description=__doc__, formatter_class=_Plain)
     parser.add_argument("--messages", type=int, default=1_000_000, help="how many are finished (1,000,000)")
-    parser.add_argument("--per-job", type=int, default=10_000, help="in one job (10,000)")
+    parser.add_argument("--per-job", type=int, help="in one job (a hundredth, 10,000 at most)")
     parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL of its own instead of SQLite")
     parser.add_argument("--hot", action="store_true", help="nothing of the history in its short form")
     parser.add_argument("--steps", type=int, default=100, help="of removing, at most (100)")
+    parser.add_argument("--url", default="", help="a database that is filled unless it is already, and left as it is")
+    parser.add_argument("--only-fill", action="store_true", help="to measure later, when nothing else runs")
     parser.add_argument("--backup", action="store_true", help="also how long a copy of the database takes")
     args = parser.parse_args()
+    args.per_job = args.per_job or max(1, min(10_000, args.messages // 100))
     folder = Path(tempfile.mkdtemp(prefix="wasender-kept-"))
     try:
         with database(args, folder) as (url, size):
             settings = config.load(_env_file=None, data_dir=folder, database_url=url, transport="browser")
             connection.connect(settings.db_url)
-            now = clock.now_ms()
-            directory.open_account("default", now)
-            begun = time.perf_counter()
-            fill(args, now)
-            waiting(settings, now)
-            connection.close()
-            connection.connect(settings.db_url)  # as the daemon has it
-            if proxy.on_postgres():
-                _sql("VACUUM ANALYZE")
-            print(f"  filled in {time.perf_counter() - begun:.0f} s", flush=True)
+            if not Message.select().exists():
+                begin(settings, args)
+            if args.only_fill:
+                return 0
             found = measure(settings, args, size)
             if args.backup:
                 found["copy of the database, s"] = backup(args, url, folder)
             for name, value in found.items():
                 print(f"{name:45} {value:12,.1f}", flush=True)
-            if args.postgresql:
+            if proxy.on_postgres():
                 print(f"depths: {depths()}")
             connection.close()
     finally:

@@ -11,12 +11,14 @@ from daemon import errors
 from daemon.campaigns import cloning, gone, lifecycle, queries, recipients, report
 from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
+from daemon.db import proxy
 from daemon.delivery import moves
 from daemon.delivery.forgetting import DAY_MS, Kind
-from daemon.models import Event, Job, Kept, Message, OldHistory, Unfinished
-from daemon.ops import keeping
+from daemon.models import GONE, Draft, Event, Handover, Job, Kept, Message, OldHistory, Reply, Unfinished, Webhook
+from daemon.ops import erase, keeping, people, retention
 from daemon.states import State, Status
 from tests.support.hand import Hand
+from tests.support.plans import reading
 
 YEAR = 365
 
@@ -140,3 +142,114 @@ def test_an_interrupted_removal_goes_on(hand: Hand, old: Job, days: Any, small_c
     assert 0 == Unfinished.select().count()
     assert 39 == Kept.get().total == OldHistory.select().count()
     assert Job.get_by_id(job.id).compacted_at is not None
+
+
+def test_an_archived_person_is_erased_and_their_history_handed_out(hand: Hand, old: Job, days: Any) -> None:
+    """What the history says of them is gone; that there was one stays."""
+    message = Message.get(Message.job == old.id, Message.state == State.FAILED)
+    forget(days(archive=60), hand.clock)
+    known = people.known(hand.settings, message.number)
+    assert ["enqueue", "claim", "submit", "fail"] == [each["move"] for each in known.messages[0]["history"]]
+    assert "+4930 is not on WhatsApp" == known.messages[0]["history"][-1]["why"]
+
+    erase.erase(hand.settings, message.number, "kim", hand.clock())
+    row, steps = queries.message(message.id)
+    assert ["enqueue", "claim", "submit", "fail"] == [each.move for each in steps]
+    assert [None] * 4 == [each.why for each in steps]
+    assert f"erased {message.id}" == row.number
+
+
+def test_a_history_goes_and_a_late_receipt_begins_a_new_one(hand: Hand, old: Job, days: Any) -> None:
+    """Also one that was archived before. Whatever the age that is set, a webhook is told first."""
+    webhook = {
+        "name": "w",
+        "url": "https://a.example",
+        "kinds": [],
+        "secret": "s",
+        "created_at": 0,
+        "created_by": "kim",
+    }
+    behind = Webhook.create(**webhook, event=0, happening=0)
+    assert 0 == forget(days(keep_history=60), hand.clock)
+    Webhook.update(event=10_000_000).where(Webhook.id == behind.id).execute()
+    assert 3 == forget(days(archive=31), hand.clock, Kind.ARCHIVE)
+    assert 3 == forget(days(keep_history=60), hand.clock, Kind.HISTORY)
+
+    sent = Message.get(Message.job == old.id, Message.state == State.SENT)
+    assert [] == queries.message(sent.id)[1]
+    assert {"history"} == set(gone.removed(queries.job(old.id)))
+    hand.receipt(sent, Status.DELIVERED)
+    assert ["deliver"] == [each.move for each in queries.message(sent.id)[1]]
+
+
+def test_recipients_go_and_counts_stay(hand: Hand, old: Job, days: Any) -> None:
+    """What they got lately still counts, and the newest message keeps its id for itself."""
+    number = Message.get(Message.job == old.id, Message.state == State.SENT).number
+    newest = Message.select().order_by(Message.id.desc()).get()
+    settings = days(keep_recipients=90)
+    assert 3 == forget(settings, hand.clock)
+
+    row = queries.job(old.id)
+    assert (3, 2, 1) == (row.total, row.sent, row.failed)
+    assert [] == recipients.page(row, Selection()).rows
+    with pytest.raises(errors.InvalidInput, match="only counts are left"):
+        cloning.order(old.id, "all", 0, cloning.Changed(message="Hi"))
+    with pytest.raises(errors.IllegalMove):
+        lifecycle.retry(old.id, "kim", hand.clock())
+    assert 1 == Handover.select().where(Handover.number == number, Handover.message.is_null()).count()
+    hand.clock.advance(300 * DAY_MS)
+    forget(settings, hand.clock)  # the clock may have jumped
+    forget(settings, hand.clock)
+    assert [newest.id] == [message.id for message in Message.select()]
+    forget(settings, hand.clock)
+    assert [newest.id] == [message.id for message in Message.select()]
+
+
+def test_a_clock_that_jumps_removes_nothing_at_once(hand: Hand, old: Job, days: Any) -> None:
+    """Somebody has until the next run to set it."""
+    settings = days(keep_texts=365, archive=0)
+    forget(settings, hand.clock)
+    hand.clock.advance(YEAR * DAY_MS)
+    assert 0 == forget(settings, hand.clock)
+    hand.clock.advance(3_600_000)
+    assert 2 == forget(settings, hand.clock)
+
+
+def test_drafts_replies_and_evidence_have_their_ages(hand: Hand, days: Any) -> None:
+    """0: they stay."""
+    now = hand.clock()
+    for name, job in (("old", None), ("started", hand.queue(1).id)):
+        Draft.create(id=name, created_by="kim", created_at=now, updated_at=now, job=job)
+    Reply.create(account="default", key="k", number="+4930", text="Hi", at=now)
+    later = now + 200 * DAY_MS
+    retention.prune(days(keep_replies=0, keep_unused=3_650), later)
+    assert (2, 1) == (Draft.select().count(), Reply.select().count())
+    retention.prune(days(keep_drafts=201, keep_replies=201, keep_unused=3_650), later)
+    assert (2, 1) == (Draft.select().count(), Reply.select().count())
+    retention.prune(days(keep_drafts=199, keep_replies=199, keep_unused=3_650), later)
+    assert (["started"], 0) == ([row.id for row in Draft.select()], Reply.select().count())
+    assert {"drafts": 1, "replies": 1} == {row.kind: row.total for row in Kept.select() if row.total}
+
+
+@pytest.mark.usefixtures("fresh_database", "database")
+def test_what_is_due_is_found_without_a_look_at_the_rest(
+    clock: Any, days: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that are done, and those that ended lately, cost nothing, however many there are."""
+    columns = "account, name, text, state, delay_min_ms, delay_max_ms, created_at, completed_at, total, claimed_at, "
+    columns += "attachments, columns, rejected, daily_cap, opens_at, kind, tally_ms, for_dry_run, dry_run, replied, "
+    columns += ", ".join(state.value for state in State)
+    false = "false" if proxy.on_postgres() else "0"
+    marks = ", ".join(mark.name for mark in GONE)
+    now = clock()
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+    ended = f"CASE WHEN i <= 10000 THEN {now - 500 * DAY_MS} ELSE {now} END"
+    done = f"CASE WHEN i <= 10000 THEN {now} END"
+    values = f"'default', 'n', '', 'completed', 0, 0, 0, {ended}, 0, 0, '[]', '[]', '[]', 0, 0, 'campaign', 1000, "
+    values += f"{false}, {false}, 0, {', '.join('0' for _ in State)}, {', '.join(done for _ in GONE)}"
+    proxy.database.execute_sql(f"INSERT INTO job ({columns}, {marks}) {numbers} SELECT {values} FROM n")
+    proxy.database.execute_sql("ANALYZE")
+    settings = days(**{f"keep_{kind.value}": 400 for kind in Kind if kind is not Kind.ARCHIVE}, archive=400)
+    with reading(monkeypatch) as reads:
+        assert 0 == forget(settings, clock)
+    assert reads.rows < 1_000

@@ -30,6 +30,7 @@ CLOSED = [
     ("GET", "/users"),
     ("POST", "/users/1/password/reset"),
     ("POST", "/users/1/second_factor/remove"),
+    ("GET", "/retention"),
     ("GET", "/audit"),
     ("GET", "/audit/check"),
     ("GET", "/audit/export.csv"),

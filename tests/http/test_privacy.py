@@ -66,3 +66,13 @@ async def test_only_administrators_do_it(browser: Any, settings: Settings) -> No
     for path in ("/app/privacy/export", "/app/privacy/erase"):
         assert 403 == (await send(operator, path, again=True, number=NUMBER)).status
     assert 403 == (await operator.get("/people/export", params={"number": NUMBER})).status
+
+
+async def test_what_is_kept_how_long_is_told(member: Any, api: Any, settings: Settings) -> None:
+    """On the page, and to programs."""
+    queue(settings)
+    kinds = {each["kind"]: each for each in (await api.get("/retention"))["kinds"]}
+    assert (0, "WASENDER_KEEP_TEXTS_DAYS") == (kinds["texts"]["days"], kinds["texts"]["setting"])
+    assert (90, 0) == (kinds["archive"]["days"], kinds["archive"]["due"])
+    page = await look(member, "/app/privacy")
+    assert 'id="kept"' in page and "texts of campaigns" in page and "90 days" in page

@@ -109,7 +109,7 @@ admin
   DELETE /suppressions
   GET POST /app/suppressions/remove
   GET POST /app/users /app/keys /keys
-  GET /app/privacy /people/export
+  GET /app/privacy /people/export /retention
   GET /users
   POST /users/{id}/password/reset /users/{id}/second_factor/remove
   POST /app/users/{id}/password/reset /app/users/{id}/second_factor/remove

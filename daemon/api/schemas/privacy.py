@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Phone, example
+from daemon.api.schemas.common import Body, Done, Phone, Time, example
 
 Part = list[dict[str, Any]]
 
@@ -41,3 +41,24 @@ class ErasedPerson(Done):
     copies: list[str] = Field(
         description="Backups and copies of the database in the data folder, which may still have the person in them."
     )
+
+
+class Kept(Answer):
+    """A kind of what is kept."""
+
+    kind: str = Field(description="Such as `texts`; `archive` is removed to a form that takes less room.")
+    setting: str = Field(description="The setting that says for how long.")
+    days: int = Field(description="After the end of a campaign, or since it came; 0: for ever.")
+    there: int = Field(description="How many ended campaigns still have it, or how many there are; 10000 at most.")
+    due: int = Field(description="How many of these are too old, and will be removed; 10000 at most.")
+    due_messages: int | None = Field(description="The messages of these campaigns; null: it is not kept by campaign.")
+    run_at: Time | None = Field(description="When it was last looked for.")
+    removed_at: Time | None = Field(description="When something was last removed.")
+    removed: int = Field(description="How much was removed then: messages, or what there is one of for each campaign.")
+    total: int = Field(description="How much was removed ever.")
+
+
+class Retention(Answer):
+    """What is kept how long."""
+
+    kinds: list[Kept]
