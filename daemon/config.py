@@ -170,6 +170,7 @@ class Settings(Ages):
     frequency_cap: str = Field(
         "", description="Most messages to one person over all campaigns, such as `3/7`: 3 in 7 days; empty: no cap."
     )
+    require_consent: bool = Field(False, description="Campaigns go only to people whose consent is recorded.")
     quiet_hours: str = Field("", description="No sending between these times, such as `21:00-08:00`.")
     timezone: str = Field(
         "",

@@ -553,6 +553,34 @@ class Erased(Table):
     at = peewee.BigIntegerField()
 
 
+class Consent(Table):
+    """That somebody agreed to be messaged, and whether they withdrew it, see contacts/consents.py. given_at: UTC ms; of
+    a day without a time (day_only) its beginning, by UTC; null where only a withdrawal is known. how: a ConsentHow;
+    words: the same in a person's own; text: what they agreed to. latest: nothing was recorded of them since."""
+
+    id = peewee.AutoField()
+    number = _telephone()
+    person = _person()
+    given_at = peewee.BigIntegerField(null=True)
+    day_only = peewee.BooleanField(default=False)
+    how = peewee.CharField(max_length=16, default="")
+    words = peewee.TextField(default="")
+    text = peewee.TextField(default="")
+    recorded_by = peewee.CharField()
+    recorded_at = peewee.BigIntegerField()
+    withdrawn_at = peewee.BigIntegerField(null=True)
+    withdrawn_how = peewee.CharField(max_length=16, default="")
+    withdrawn_words = peewee.TextField(default="")
+    withdrawn_by = peewee.CharField(default="")
+    latest = peewee.BooleanField(default=True)
+
+    class Meta:
+        indexes = ((("person", "id"), False),)
+
+
+Consent.add_index(Consent.index(Consent.person, unique=True, name="consent_latest", where=Consent.latest))
+
+
 class Removal(Table):
     """A removal from the suppression list: the entry as it was, who removed it and why."""
 
@@ -1294,5 +1322,5 @@ TABLES = [
     Run, ApiKey, KeySecret, Happening, Webhook, Delivery, Duty, KeptMedia, Throughput, CloudBatch, CloudProgress,
     CloudSeen, CloudCount, CloudStanding, LastWrote, Portfolio, PortfolioPerson, KnownUser, CloudTemplate,
     MetricCount, MetricPosition, Installation, Erased, Notice, SecondFactor, RecoveryCode, LoginStep, AuditEntry,
-    AuditHead, OldHistory, Unfinished, Kept,
+    AuditHead, OldHistory, Unfinished, Kept, Consent,
 ]  # fmt: skip

@@ -171,6 +171,17 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
+class ConsentHow(StrEnum):
+    """How somebody said that they want messages, or none any more."""
+
+    FORM = "form"
+    PAPER = "paper"
+    SPOKEN = "spoken"
+    MESSAGE = "message"
+    IMPORTED = "imported"
+    OTHER = "other"
+
+
 class Ack(StrEnum):
     """How far WhatsApp says a message has come (docs/whatsapp-web.md, "Ticks")."""
 

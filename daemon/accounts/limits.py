@@ -300,6 +300,7 @@ def rules(settings: Settings) -> pacing.Rules:
         person_window_ms=settings.person_cap[1] * pacing.DAY_MS,
         portfolio=portfolio(settings),
         paced=paced(settings),
+        consent=settings.require_consent,
     )
 
 

@@ -50,6 +50,7 @@ class Rules:
     person_window_ms: int = 0  # the period that person_cap is for
     portfolio: str = ""
     paced: bool = True
+    consent: bool = False  # only people who agreed to it get campaigns
 
     def windows(self) -> tuple[tuple[int, int, Why], ...]:
         """The caps that are set: (most messages, within ms, reason)."""

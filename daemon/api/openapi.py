@@ -43,7 +43,7 @@ TAGS = {
     "templates": "Texts saved for reuse.",
     "cloud templates": "WhatsApp templates: texts that Meta has approved, for accounts of the Cloud API.",
     "suppressions": "People who must not be messaged.",
-    "people": "What is known of one person, and its erasure.",
+    "people": "What is known of one person, its erasure, and who agreed to be messaged.",
     "replies": "What people answer.",
     "keys": "Keys for programs: what each may do.",
     "users": "People who log in to the page.",

@@ -27,6 +27,7 @@ class Why(Wording):
         "people_given_otherwise",
         "Give the people in exactly one way: as upload_id, numbers, recipients or list_id.",
     )
+    GIVEN_AT_OR_ON = "given_at_or_on", "Give either given_at, a time, or given_on, a day."
     NUMBERS_AT = "numbers_at", "numbers, index {position}: {reason}"
     KEY_OF_INSTALLATION = (
         "key_of_installation",

@@ -242,6 +242,7 @@ class Reason(StrEnum):
     RULE = "rule"
     DUPLICATE = "duplicate"
     OPTED_OUT = "opted_out"
+    NO_CONSENT = "no_consent"
     RECENT = "recent"
     TOO_OFTEN = "too_often"
     MISSING_FIELD = "missing_field"
@@ -266,12 +267,14 @@ class Exclusion(NamedTuple):
 
 class Notes(Part):
     """How many recipients deserve a second look: got a campaign recently, have a landline, were never written to from
-    this account. messages: how many WhatsApp makes of the text and files for somebody at most."""
+    this account, have no recorded consent. messages: how many WhatsApp makes of the text and files for somebody at
+    most."""
 
     recent: int = 0
     landline: int = 0
     fresh: int = 0
     messages: int = 1
+    unrecorded: int = 0
 
 
 class Forecast(Part):

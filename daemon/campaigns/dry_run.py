@@ -34,7 +34,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Why
 from daemon.config import Settings
-from daemon.contacts import erased, importer, uploads
+from daemon.contacts import consents, erased, importer, uploads
 from daemon.contacts.columns import Candidate
 from daemon.contacts.importer import Contact
 from daemon.contacts.person import Person
@@ -60,6 +60,7 @@ REASONS = {  # what the page calls those it is about
     Reason.RULE: N_("Excluded by your rules"),
     Reason.DUPLICATE: N_("Duplicate"),
     Reason.OPTED_OUT: N_("Opted out"),
+    Reason.NO_CONSENT: N_("No consent recorded"),
     Reason.RECENT: N_("Got a campaign recently"),
     Reason.TOO_OFTEN: N_("Reached the per-person limit"),
     Reason.MISSING_FIELD: N_("A field used in the message is empty"),
@@ -140,9 +141,11 @@ def sort(
     recent = draft.data.recent or Recent(days=drafts.RECENT_DAYS, leave_out=True)
     lately = _lately(now - recent.days * pacing.DAY_MS, now, draft.data.replaces) & everybody
     message = _Message(settings, draft, now)
+    unrecorded = unrecorded_consents(settings, everybody)
     checks = _Checks(
         message,
         opted_out(everybody),
+        unrecorded if settings.require_consent else frozenset(),
         lately if recent.leave_out else frozenset(),
         too_often(limits.rules(settings), everybody, now),
         details(Detail.LATELY, days=str(recent.days)),
@@ -163,7 +166,9 @@ def sort(
             again += person in lately
     account = (draft.data.when or When()).account or rights.usual(settings.account)
     fresh = careful.never_written(account, (Person(each.number).key for each in audience))
-    return audience, left_out, Notes(recent=again, landline=landlines, fresh=fresh, messages=message.messages)
+    without = sum(Person(each.number).key in unrecorded for each in audience)
+    notes = Notes(recent=again, landline=landlines, fresh=fresh, messages=message.messages, unrecorded=without)
+    return audience, left_out, notes
 
 
 class _Checks:
@@ -173,6 +178,7 @@ class _Checks:
         self,
         message: _Message,
         opted_out: Collection[PersonKey],
+        unrecorded: Collection[PersonKey],
         recent: Collection[PersonKey],
         often: Collection[PersonKey],
         lately: Details,
@@ -181,6 +187,7 @@ class _Checks:
         self._message, self._merged = message, merged
         self._by_person = (
             (Reason.OPTED_OUT, opted_out, details(Detail.SUPPRESSED)),
+            (Reason.NO_CONSENT, unrecorded, details(Detail.NO_CONSENT)),
             (Reason.RECENT, recent, lately),
             (Reason.TOO_OFTEN, often, details(Detail.CAPPED)),
         )
@@ -318,6 +325,11 @@ def opted_out(people: Iterable[PersonKey]) -> set[PersonKey]:
     """Those of the people who are on the suppression list."""
     asked = list(people)
     return _among(Suppression.select(Suppression.person), Suppression.person, asked) | erased.among(asked)
+
+
+def unrecorded_consents(settings: Settings, people: set[PersonKey]) -> set[PersonKey]:
+    """Those of the people who did not agree, or withdrew it; nobody where consents are not recorded at all."""
+    return people - consents.among(people) if settings.require_consent or consents.any_yet() else set()
 
 
 def too_often(rules: pacing.Rules, people: Iterable[PersonKey], now: int) -> set[PersonKey]:

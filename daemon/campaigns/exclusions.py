@@ -17,6 +17,7 @@ class Detail(StrEnum):
     SAME_NUMBER = "same_number"  #: row
     SAME_ROW = "same_row"  #: row; which says the same
     SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
     LATELY = "lately"  #: days
     CAPPED = "capped"
     NO_FILE = "no_file"
@@ -46,6 +47,7 @@ SENTENCES: dict[Detail, str] = {
     Detail.SAME_NUMBER: "Row {row} has the same number and gets the message.",
     Detail.SAME_ROW: "Row {row} says the same.",
     Detail.SUPPRESSED: "The number is on the suppression list.",
+    Detail.NO_CONSENT: "No consent of theirs is recorded.",
     Detail.LATELY: "They got a campaign in the last {days} days, or are queued for one.",
     Detail.CAPPED: "They have reached the per-person limit.",
     Detail.NO_FILE: "The row names no file.",

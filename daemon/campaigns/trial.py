@@ -15,6 +15,7 @@ from daemon.campaigns.drafts import Draft
 from daemon.campaigns.exclusions import Detail, Details, details
 from daemon.campaigns.refusals import Stands
 from daemon.config import Settings
+from daemon.contacts import consents
 from daemon.contacts.importer import Contact, Rejected
 from daemon.contacts.person import Person
 from daemon.i18n.coded import refusal
@@ -76,7 +77,12 @@ def _reasons(settings: Settings, people: Iterator[PersonKey], now: int) -> dict[
     everybody = set(people)
     often = dry_run.too_often(limits.rules(settings), everybody, now)
     opted_out = dry_run.opted_out(everybody)
-    return dict.fromkeys(often, details(Detail.CAPPED)) | dict.fromkeys(opted_out, details(Detail.SUPPRESSED))
+    unrecorded = everybody - consents.among(everybody) if settings.require_consent else set()
+    return (
+        dict.fromkeys(often, details(Detail.CAPPED))
+        | dict.fromkeys(unrecorded, details(Detail.NO_CONSENT))
+        | dict.fromkeys(opted_out, details(Detail.SUPPRESSED))
+    )
 
 
 def _why(each: Contact, why: dict[PersonKey, Details]) -> Details | None:

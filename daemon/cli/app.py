@@ -17,6 +17,7 @@ from daemon.cli import (
     backups,
     cloud_templates,
     confirmations,
+    consent,
     events,
     jobs,
     keys,
@@ -93,6 +94,7 @@ confirmations.add_to(app)
 events.add_to(app)
 accounts.add_to(app)
 people.add_to(app)
+consent.add_to(app)
 privacy.add_to(app)
 cloud_templates.add_to(app)
 users.add_to(app)

@@ -63,6 +63,18 @@ class Why(Wording):
         "There is nothing to import: choose a file, or paste at least one telephone number.",
     )
     NOT_SUPPRESSED = "not_suppressed", "This number is not on the suppression list."
+    CONSENT_IN_FUTURE = "consent_in_future", "The date lies in the future: give the day on which it was said."
+    CONSENT_WORDS_LONG = "consent_words_long", "This is longer than {most} characters: shorten it."
+    CONSENT_OTHER_HOW = "consent_other_how", "Say in your own words how it was given."
+    CONSENT_WITHDRAWN_SINCE = (
+        "consent_withdrawn_since",
+        "This person withdrew on {day}: only a consent that they gave later counts.",
+    )
+    CONSENT_COLUMN_UNKNOWN = "consent_column_unknown", "There is no column {name}: the columns are {known}."
+    CONSENT_DAY_OR_MONTH = (
+        "consent_day_or_month",
+        "In {date} the day or the month may come first: choose which.",
+    )
     CURSOR_UNFIT = "cursor_unfit", "Take cursor from next_cursor of the previous answer."
     REASON_TOO_LONG = "reason_too_long", "The reason is longer than {most} characters: shorten it."
     NO_UPLOAD = "no_upload", "There is no upload {upload}: POST /upload the contacts file first."

@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 
 from daemon.accounts import handovers, pacing, portfolios
-from daemon.contacts import erased
+from daemon.contacts import consents, erased
 from daemon.contacts.person import Person
 from daemon.db.prepared import Given, Prepared, among, param, several
 from daemon.db.proxy import database, on_postgres
@@ -114,6 +114,10 @@ def barred(job: Job, messages: Sequence[Message], now: int, rules: pacing.Rules)
     out = {known for (known,) in _opted_out(among=several(people), digests=several(digests)).fetchall()}
     out |= {person for person, digest in zip(people, digests, strict=True) if digest in out}
     found = {message_id: refusal(Passed.SUPPRESSED) for message_id, person in persons.items() if person in out}
+    if rules.consent and job.kind not in UNCAPPED:
+        agreed = consents.among(persons.values())
+        missing = {message_id for message_id, person in persons.items() if person not in agreed}
+        found = {message_id: refusal(Passed.NO_CONSENT) for message_id in missing} | found
     if not rules.person_cap or job.kind in UNCAPPED:
         return found
     got = handovers.got(people, now - rules.person_window_ms, now, job.id)

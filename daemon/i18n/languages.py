@@ -162,6 +162,11 @@ def moment(ms: int, show: str = "minutes") -> str:
     return f"{day}, {clock} UTC" if zone.get() == "UTC" else f"{day}, {clock}"
 
 
+def day(ms: int) -> str:
+    """A day in the reader's format, by UTC."""
+    return format_date(instant(ms), "medium", locale=language.get())
+
+
 def amount(number: float) -> str:
     """A number in the reader's format."""
     return format_decimal(number, locale=language.get())

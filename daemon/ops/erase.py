@@ -26,6 +26,7 @@ from daemon.delivery import erasing
 from daemon.models import (
     Answer,
     Attachment,
+    Consent,
     Draft,
     Happening,
     Job,
@@ -90,6 +91,7 @@ def _overwritten() -> Iterator[None]:
 def _lists(who: Sought) -> int:
     with write():
         count = ListEntry.delete().where(ListEntry.person.in_(list(who.persons))).execute()
+        Consent.delete().where(Consent.person.in_(list(who.persons))).execute()
         Suppression.delete().where(Suppression.person.in_(list(who.persons))).execute()
         Removal.delete().where(Removal.number.in_(list(who.numbers))).execute()
     return int(count)

@@ -20,6 +20,7 @@ from daemon.delivery import erasing, old_history
 from daemon.i18n.instants import instant
 from daemon.models import (
     Account,
+    Consent,
     ContactList,
     Handover,
     Job,
@@ -46,6 +47,7 @@ class Known:
     handovers: list[dict[str, Any]]
     lists: list[dict[str, Any]]
     suppressions: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
     rows: list[Any]
 
 
@@ -88,8 +90,19 @@ def known(settings: Settings, number: str) -> Known:
                 for row in off
             ),
         ],
+        consents=[_consent(row) for row in Consent.select().where(Consent.person.in_(persons)).order_by(Consent.id)],
         rows=[json.loads(body) for _, _, body in kept_rows(who)],
     )  # fmt: skip
+
+
+def _consent(row: Consent) -> dict[str, Any]:
+    given = _time(row.given_at)
+    told = {"number": row.number, "given": given[:10] if given and row.day_only else given, "how": row.how}
+    told |= {"words": row.words, "text": row.text, "recorded": _time(row.recorded_at), "recorded_by": row.recorded_by}
+    if row.withdrawn_at is None:
+        return told
+    by = {"withdrawn_how": row.withdrawn_how, "withdrawn_words": row.withdrawn_words, "withdrawn_by": row.withdrawn_by}
+    return told | {"withdrawn": _time(row.withdrawn_at)} | by
 
 
 def _messages(who: Sought) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from daemon.pages import (
     cloud_setup,
     cloud_templates,
     confirmations,
+    consent,
     draft_finish,
     draft_message,
     draft_numbers,
@@ -68,6 +69,7 @@ routes: list[web.AbstractRouteDef] = [
         lists,
         replies,
         suppressions,
+        consent,
         privacy,
         audit,
     )

@@ -54,6 +54,7 @@ SECTIONS = (
             Entry("replies", "/app/replies", N_("Replies"), Role.VIEWER, N_("Replies")),
             Entry("lists", "/app/lists", N_("Lists"), Role.OPERATOR),
             Entry("suppressions", "/app/suppressions", N_("Suppression"), Role.OPERATOR),
+            Entry("consent", "/app/consent", N_("Consent"), Role.OPERATOR),
             Entry("privacy", "/app/privacy", N_("Data protection"), Role.ADMIN, everywhere=True),
         ),
     ),

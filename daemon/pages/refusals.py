@@ -72,6 +72,8 @@ class Why(Wording):
         "login_from_elsewhere",
         "This login form came from another site: open the page itself and log in there.",
     )
+    DAY_NOT_GIVEN = "day_not_given", "Give the day on which they agreed."
+    HOW_NOT_CHOSEN = "how_not_chosen", "Choose how it was said."
     PAGE_NOT_FOUND = "page_not_found", "There is nothing at {path}."
     ATTACHMENT_ABOVE_LIMIT = "attachment_above_limit", "The file is larger than {limit} MB."
     THIS_IS_YOU = (

@@ -69,7 +69,7 @@ def _environment() -> jinja2.Environment:
     """The templates, each compiled once in a process, when it is first shown."""
     filters: dict[str, Callable[..., str]] = {
         "iso": iso, "words": words, "size": size, "tone": tone, "phone": masking.phone, "say": languages.say,
-        "moment": languages.moment, "amount": languages.amount,
+        "moment": languages.moment, "amount": languages.amount, "day": languages.day,
         "isolated": isolated,
     }  # fmt: skip
     environment = jinja2.Environment(

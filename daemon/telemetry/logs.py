@@ -178,6 +178,8 @@ EVENTS: dict[str, str] = {
     "pruning.failed": "old data could not be deleted; it is tried again in an hour",
     "person.erased": "a person was removed everywhere, at their request (who, messages, rows)",
     "suppression.added": "a number must not be messaged any more (source)",
+    "consent.recorded": "that people agreed to be messaged was recorded (count, who)",
+    "consent.withdrawn": "somebody withdrew, and is on the suppression list (who)",
     "suppression.imported": "a list of numbers was added (added, present, rejected, who)",
     "suppression.removed": "a number may be messaged again (who)",
     "suppression.confirmed": "somebody who wrote STOP got the confirmation",

@@ -69,6 +69,8 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/decisions": ["/app/decisions"],
     "/app/confirmations": ["/app/confirmations"],
     "/app/privacy": ["/app/privacy"],
+    "/app/consent": ["/app/consent"],
+    r"/app/lists/{id:\d{1,18}}/consent": ["/app/lists/1/consent"],
     "/app/new": ["/app/new"],
     **{rf"/app/drafts/{{id:[0-9a-f]{{1,32}}}}/{step}": [f"/app/drafts/{DRAFT}/{step}"] for step in STEPS},
     r"/app/drafts/{id:[0-9a-f]{1,32}}/numbers": [f"/app/drafts/{DRAFT}/numbers", f"/app/drafts/{FAMILY}/numbers"],

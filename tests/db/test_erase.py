@@ -13,7 +13,7 @@ import pytest
 
 from daemon import errors
 from daemon.campaigns import create, dry_run, lifecycle
-from daemon.contacts import erased, lists, mentions, row_sets, suppression, uploads
+from daemon.contacts import consents, erased, lists, mentions, row_sets, suppression, uploads
 from daemon.contacts.importer import Contact, ContactList
 from daemon.contacts.person import Person
 from daemon.db import proxy
@@ -42,7 +42,7 @@ from daemon.models import (
 )
 from daemon.ops import backup, erase, people
 from daemon.ops.backup import Keep
-from daemon.states import E164, Finding, State, Status
+from daemon.states import E164, ConsentHow, Finding, State, Status
 from daemon.transports.protocol import ChatRow, Lookup
 from tests.support.hand import Hand, fresh
 
@@ -88,6 +88,10 @@ def traces(hand: Hand) -> Hand:
         row_sets.keep([body, [9, ["Eve", "1"]]])
     suppression.suppress(hand.settings, THEIRS, "asked", "test", now)
     suppression.remove(hand.settings, THEIRS, "by mistake", "test", now)
+    agreed = consents.Given(now, ConsentHow.FORM, "Zeferina's card", f"I, {THEIRS}, agree.")
+    consents.record(hand.settings, FORMER, agreed, BY, now)
+    consents.withdraw(hand.settings, FORMER, now, ConsentHow.SPOKEN, "Zeferina called", BY, now)
+    suppression.remove(hand.settings, THEIRS, "agreed again", "test", now)
     key = "false_5511987650077@c.us_B"
     common: dict[str, Any] = {"account": "default", "key": key}
     Reply.create(**common, number=THEIRS, person=Person(THEIRS).key, text="I am Zeferina", at=now)

@@ -395,3 +395,20 @@ def test_a_backup_is_made_while_it_runs_and_restored_elsewhere(wasender: Command
     assert "No job waits" in wasender("confirmations").stdout or "" == wasender("confirmations").stdout
     assert Exit.REFUSED == wasender("confirm", 1, "--choice", "go_on").exit_code
     assert Exit.USAGE == wasender("confirm", 1, "--choice", "go_on", "--first", 2).exit_code
+
+
+def test_consent_is_recorded_and_withdrawn(wasender: Command, tmp_path: Path) -> None:
+    """For one person, and for a list by its columns; dates that cannot be read are named, with exit code 1."""
+    number = "+4915112345699"
+    assert f"No consent of {number}" in wasender("consent", "show", number).stdout
+    text = tmp_path / "text.txt"
+    text.write_text("Yes, offers.")
+    words = ("--how", "form", "--given", "2025-03-04", "--words", "shop", "--text-file", text)
+    assert "agreed on 2025-03-04 (form: shop)" in wasender("consent", "record", number, *words).stdout
+    gone = wasender("consent", "withdraw", number, "--how", "spoken").stdout
+    assert "withdrew on" in gone and "On the suppression list since" in gone
+    people = tmp_path / "people.csv"
+    people.write_text("phone,opt_in_date\n+4915112345698,2025-03-04\n+4915112345697,soon\n")
+    wasender("lists", "make", "Agreed", people)
+    done = wasender("consent", "list", "Agreed", "--how", "paper")
+    assert 1 == done.exit_code and "1 recorded" in done.stdout and "soon is no date" in done.stdout

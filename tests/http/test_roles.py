@@ -88,6 +88,11 @@ operator
   GET /app/uploads/{id}/rejected.csv
   POST /replies/chats/{id}/assign /replies/chats/{id}/ignore /replies/chats/{id}/reopen
   POST /app/replies/chats/{id}/assign /app/replies/chats/{id}/ignore /app/replies/chats/{id}/reopen
+  GET POST /app/consent
+  GET PUT /people/consent
+  POST /app/consent/record /app/consent/withdraw /people/consent/withdraw
+  GET POST /app/lists/{id}/consent
+  POST /lists/{id}/consent
   GET /suppressions/export.csv
   POST /suppressions/import
   GET /app/lists /app/lists/{id} /app/templates

@@ -211,6 +211,16 @@ simple("pause_series", lambda s: Ask(f"/series/{s.stock()['series']}/pause", oth
 simple("end_series", lambda s: Ask(f"/series/{s.stock()['series']}/end", other_path="/series/999/end"))
 simple("make_list", lambda s: Ask("/lists", {"name": s.number(), "numbers": [s.number()]}, {"name": "Other"}))
 simple("suppress", lambda s: Ask("/suppressions", {"number": s.number()}, {"number": "+4915110999999"}))
+_CONSENT = {"number": "+4915110999998", "how": "form"}
+simple(
+    "record_consent",
+    lambda s: Ask("/people/consent", _CONSENT | {"number": s.number(), "given_on": "2025-01-31"},
+                  _CONSENT | {"given_on": "2025-02-01"}),
+)  # fmt: skip
+simple(
+    "withdraw_consent",
+    lambda s: Ask("/people/consent/withdraw", _CONSENT | {"number": s.number()}, _CONSENT),
+)
 simple("keep_template", lambda s: Ask("/templates", {"name": s.number(), "text": "Hi"}, {"name": "x", "text": "Ho"}))
 simple("make_key", lambda s: Ask("/keys", {"name": s.number(), "scopes": ["read"]}, {"name": "x", "scopes": ["send"]}))
 simple("make_webhook", lambda s: Ask("/webhooks", {"url": s.receiver.url}, {"url": s.receiver.url, "name": "Other"}))
@@ -328,6 +338,13 @@ async def forget_list(scene: Scene) -> Ask:
 @sample
 async def add_to_list(scene: Scene) -> Ask:
     return Ask(f"/lists/{await scene.people()}/entries", {"numbers": [scene.number()]}, {"numbers": [scene.number()]})
+
+
+@sample
+async def record_list_consent(scene: Scene) -> Ask:
+    people = [{"number": scene.number(), "opt_in_date": "2025-01-31"}]
+    made = await scene.made("/lists", {"name": f"L{scene.number()}", "recipients": people})
+    return Ask(f"/lists/{made['id']}/consent", {"how": "form"}, {"how": "paper"})
 
 
 @sample

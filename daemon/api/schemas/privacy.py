@@ -22,6 +22,7 @@ class Known(Answer):
     handovers: Part = Field(description="When something was handed over to WhatsApp for them.")
     lists: Part
     suppressions: Part = Field(description="Whether they are on the list, and were taken off it.")
+    consents: Part = Field(description="What was recorded of their consent, and whether they withdrew it.")
     rows: list[Any] = Field(description="Rows of files and drafts that name them.")
 
 
