@@ -60,12 +60,12 @@ class Columns:
 def proposed(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Columns:
     """The columns whose titles speak of consent. rows: some of the people's fields, which tell a column of dates."""
     about = {name: words for name in columns if _of_consent(words := _title(name))}
-    dates = [name for name in about if _dates(name, rows)]
+    some, most = ([name for name in about if _dated(name, rows) > share] for share in (0, values.MOST))
 
     def named(wanted: frozenset[str], among: Iterable[str]) -> str:
         return next((name for name in among if wanted & set(about[name].split())), "")
 
-    date = named(_WHENS, dates) or next(iter(dates), "")
+    date = named(_WHENS, some) or next(iter(most), "")
     text = named(_TEXTS, (name for name in about if name != date))
     how = named(_HOWS, (name for name in about if name not in (date, text)))
     return Columns(date, how, text)
@@ -80,9 +80,18 @@ def _of_consent(words: str) -> bool:
     return any(f" {each} " in f" {words} " or (len(each) > 5 and each in words) for each in _CONSENTS)
 
 
-def _dates(name: str, rows: Iterable[Mapping[str, str]]) -> bool:
+def _dated(name: str, rows: Iterable[Mapping[str, str]]) -> float:
+    """How many of the column's cells are dates, as a part of those that say anything."""
     cells = [cell for row in rows if (cell := row.get(name, "").strip())][:_SAMPLE]
-    return values.kind(cells, LANGUAGE)[0] in (values.Kind.DATE, values.Kind.MOMENT)
+    return sum(map(_is_date, cells)) / len(cells) if cells else 0.0
+
+
+def _is_date(cell: str) -> bool:
+    """Whether it is one, if perhaps two."""
+    try:
+        return values.moment(cell, LANGUAGE).day is not None
+    except Unreadable as error:
+        return error.why is Fault.DATE_AMBIGUOUS
 
 
 def day(cell: str, zone: str, order: str) -> tuple[int, bool]:
