@@ -31,6 +31,7 @@ QUIET = {  # what changes nothing but what the reader sees, or notes itself
     "drafts.columns_counts",
     "templates.preview",
     "checklist.create",
+    "consent.create",  # somebody is looked up
     "language.create",
 }
 STRANGERS = {"login", "login.step"}  # note themselves whether they leave an entry
@@ -52,6 +53,10 @@ ONE_BY_ONE: dict[str, str] = {  # addresses from which the rules below make some
     "POST /app/privacy/export": "people.export",
     "POST /app/privacy/erase": "people.erase",
     "GET /people/export": "people.export",
+    "PUT /people/consent": "people.consent",
+    "POST /people/consent/withdraw": "people.withdraw",
+    "POST /app/consent/record": "people.consent",
+    "POST /app/consent/withdraw": "people.withdraw",
     "POST /app/login": "login",
     "POST /app/logout": "logout",
     "POST /cloud/templates": "cloud-templates.create",
