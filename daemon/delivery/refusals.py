@@ -128,7 +128,7 @@ class Passed(Recorded):
     """Why somebody is passed over, or a message goes back, as its history words it."""
 
     SUPPRESSED = "person_suppressed", "is on the suppression list"
-    NO_CONSENT = "no_consent", "has no recorded consent"
+    NO_CONSENT = "person_no_consent", "has no recorded consent"
     WHATSAPP_SAYS = "whatsapp_says", WORDS_ONLY
     ERASED = "person_erased", "their data was erased"
     TOO_LATE = "date_too_late", "was due by a date, and could not be sent in time"

@@ -174,7 +174,7 @@ def test_without_it_nobody_gets_a_campaign_where_it_is_required(hand: Hand, now:
     job = hand.queue(2)
     (message,) = hand.claim(2)
     skipped = Message.get(Message.job == job.id, Message.state == State.SKIPPED)
-    assert ("no_consent", "has no recorded consent") == (skipped.coded["code"], skipped.error)
+    assert ("person_no_consent", "has no recorded consent") == (skipped.coded["code"], skipped.error)
     consents.withdraw(hand.settings, message.number, now, ConsentHow.SPOKEN, "", BY, now)
     suppression.remove(hand.settings, message.number, "for the test", BY, now)
     with pytest.raises(errors.IllegalMove, match="no recorded consent"):
