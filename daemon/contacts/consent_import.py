@@ -64,7 +64,7 @@ def record(settings: Settings, list_id: int, wanted: Wanted, by: str, now: int) 
         if name and name not in known:
             raise errors.InvalidInput(Why.CONSENT_COLUMN_UNKNOWN, name=f"{name[:40]!r}", known=", ".join(known))
     if not wanted.columns.date:
-        raise errors.InvalidInput(Why.CONSENT_COLUMN_UNKNOWN, name="''", known=", ".join(known))
+        raise errors.InvalidInput(Why.CONSENT_COLUMN_NOT_GIVEN, known=", ".join(known))
     people = list_entries.read(list_entries.of(list_id).order_by(ListEntry.id))
     done = Outcome()
     given = list(_given(people, wanted, settings.zone, now, done))

@@ -71,6 +71,10 @@ class Why(Wording):
         "This person withdrew on {day}: only a consent that they gave later counts.",
     )
     CONSENT_COLUMN_UNKNOWN = "consent_column_unknown", "There is no column {name}: the columns are {known}."
+    CONSENT_COLUMN_NOT_GIVEN = (
+        "consent_column_not_given",
+        "Say which column has the day on which people agreed: the columns are {known}.",
+    )
     CONSENT_DAY_OR_MONTH = (
         "consent_day_or_month",
         "In {date} the day or the month may come first: choose which.",

@@ -109,6 +109,7 @@ def wasender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     with instance(folder) as command:
         for name in ("contacts.csv", "opted-out.csv"):
             (folder / name).write_text(CONTACTS.replace("Carl,123,\n", ""))
+        (folder / "agreed.csv").write_text("phone,opt_in_date\n+4915112345670,2025-03-04\n")
         (folder / "text.txt").write_text("Hello {{ name }}!")
         (folder / "flyer.pdf").write_bytes(b"%PDF-1.4 flyer")
         (folder / "selectors.toml").write_bytes((ROOT / "daemon/transports/browser/selectors.toml").read_bytes())
@@ -141,6 +142,8 @@ def ready_for(wasender: Command, words: list[str]) -> None:
             wasender(noun, "delete", name)
         elif not making and not there and name in words:
             wasender(noun, "make" if noun == "lists" else "save", name, file)
+    if words[:2] == ["consent", "list"]:
+        wasender("lists", "add", "Guests", "agreed.csv")
     if words[:2] == ["suppress", "remove"]:
         wasender("suppress", "add", words[2])
     if words[:2] in (["accounts", "add"], ["accounts", "remove"]):
