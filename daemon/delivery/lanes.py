@@ -1,6 +1,8 @@
 """The messages that a sender has in hand: each in a lane of its own, with its lease, its deadline and its doubt.
 
 There are as many messages in flight as the transport takes at once (`Transport.concurrency`): the browser has one lane.
+Where time runs out for messages before they are handed over, as the database or the machine is too slow for so many,
+half of the lanes are used, until it does not any more; each message that is sent adds a lane again.
 A message that is stuck or doubtful blocks only its own lane. What an earlier sender left behind may need more lanes
 than there are; then no new message is claimed until enough of it is settled.
 """
@@ -12,10 +14,14 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from daemon import errors
 from daemon.config import Settings
 from daemon.delivery import timing
 from daemon.models import Message
+
+log = structlog.get_logger()
 
 MOST_BESIDE = 10  # so many doubts for each lane wait beside the others; more of them hold everything up
 
@@ -49,11 +55,13 @@ class Lane:
 
     deadline (monotonic): its lease is renewed until then; past it somebody else may rescue it. trusted_until (by
     `timing.clock`): so long it is surely ours. out: whether it may have left. life: which life of the transport it is
-    in. task: what is being done with it. taken: set once it is known not to be ours any more.
+    in. task: what is being done with it. taken: set once it is known not to be ours any more. narrowings: how often
+    the lanes had become fewer before it.
     """
 
     message: Message
     deadline: float
+    narrowings: int = 0
     trusted_until: float = 0.0
     doubt: Doubt | None = None
     out: bool = False
@@ -72,12 +80,12 @@ class Lane:
 
 
 class Lanes:
-    """A sender's lanes. concurrency: how many messages may be in flight at once; some: how many lanes are refilled at
-    a time."""
+    """A sender's lanes. concurrency: how many messages the transport takes at once."""
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.concurrency = concurrency
-        self.some = max(concurrency // 8, 1)  # a claim costs about as much for one as for many
+        self._width = concurrency  # how many lanes are used
+        self._narrowings = 0
         self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
         self._lanes: dict[int, Lane] = {}  # by message id
         self._beside: set[Lane] = set()  # those whose doubts wait for a receipt
@@ -90,7 +98,7 @@ class Lanes:
         """Take the message in hand. If it already is, its lane continues under the new lease."""
         lane = self._lanes.get(message.id)
         if lane is None:
-            lane = self._lanes[message.id] = Lane(message, 0.0)
+            lane = self._lanes[message.id] = Lane(message, 0.0, self._narrowings)
         elif lane.task is None:
             lane.message = message
         else:
@@ -115,6 +123,25 @@ class Lanes:
         doubt.waits = True
         self._beside.add(lane)
 
+    # How many are used
+
+    def ran_out_of_time(self, lane: Lane) -> None:
+        """Too many were in hand at once: use half of the lanes, once for all that were then."""
+        if lane.narrowings < self._narrowings or self._width == 1:
+            return
+        self._narrowings += 1
+        self._width = max(self._width // 2, 1)
+        log.warning("lanes.narrowed", lanes=self._width)
+
+    def in_time(self) -> None:
+        """One was handed over: use a lane more, if there is one."""
+        self._width = min(self._width + 1, self.concurrency)
+
+    @property
+    def some(self) -> int:
+        """How many lanes are refilled at a time: a claim costs about as much for one as for many."""
+        return max(self._width // 8, 1)
+
     # What there is
 
     @property
@@ -123,7 +150,7 @@ class Lanes:
         beside = sum(lane.aside for lane in self._lanes.values())
         if beside >= MOST_BESIDE * self.concurrency:
             return 0
-        return max(self.concurrency - (len(self._lanes) - beside), 0)
+        return max(self._width - (len(self._lanes) - beside), 0)
 
     @property
     def empty(self) -> bool:

@@ -184,6 +184,7 @@ EVENTS: dict[str, str] = {
     "suppression.removed": "a number may be messaged again (who)",
     "suppression.confirmed": "somebody who wrote STOP got the confirmation",
     "suppression.not_confirmed": "the confirmation could not be sent; it is not repeated once it may be out (why)",
+    "lanes.narrowed": "time ran out before messages were handed over: so many are in hand at once from now on",
     "lease.lost": "this sender may no longer write the message",
     "lease.extend_failed": "the database did not answer the heartbeat",
     "account.taken": "this sender owns it now (proved: whether the previous one certainly cannot send any more)",

@@ -3,8 +3,10 @@ middle of a batch."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import peewee
@@ -23,7 +25,8 @@ from daemon.i18n.coded import refusal
 from daemon.models import Event, Handover, Job, Message, Minute, Quarter, Reason, Tally
 from daemon.states import Ack, Hold, State, Status
 from daemon.transports.cloud.refusals import Cloud
-from daemon.transports.protocol import Mark, Receipt, StatusUpdate, always
+from daemon.transports.protocol import Mark, Outgoing, Receipt, StatusUpdate, always
+from daemon.transports.refusals import Rehearsed
 from tests.support.hand import MARK, Hand, account, everything, fresh, states
 from tests.support.scripted import Hang, ScriptedTransport, until
 
@@ -86,6 +89,29 @@ async def test_what_is_ready_after_the_hold_has_begun_goes_back_to_the_queue(ben
         await until(lambda: running.context.lanes.empty, "the lanes are empty")
     assert (["pending"] * LANES, [0] * LANES) == (states(job), pending())
     assert (0, []) == (transport.count("hand_over"), transport.out)
+
+
+async def test_where_time_runs_out_for_many_fewer_are_sent_at_once(bench, monkeypatch):
+    """The machine is too slow for more than three at once: they would be given back for ever, and claimed again."""
+    transport = wide()
+    hand_over, most, tried = transport.hand_over, 3, []
+
+    async def slow(message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
+        tried.append(message.number)
+        sending = running.context.lanes.sending
+        await asyncio.sleep(0.01)  # until all of them are here
+        if sending > most:
+            raise errors.LeaseLost(Rehearsed.LEASE_RAN_OUT)
+        return await hand_over(message, mark, held)
+
+    monkeypatch.setattr(transport, "hand_over", slow)
+    job = bench.queue(5 * LANES)
+    async with bench.sending(transport) as (running, _):
+        await until(lambda: states(job).count("sent") == 5 * LANES, "all are sent")
+        assert len(set(tried)) == 5 * LANES < len(tried)
+        most = LANES
+        bench.queue(5 * LANES, first=100)
+        await until(lambda: running.context.lanes.free == LANES, "all lanes are used again")
 
 
 async def test_on_trial_one_message_goes_at_a_time_until_one_has_gone_through(bench, monkeypatch):

@@ -183,6 +183,7 @@ class Send:
             await self._endings.move(lane, moves.withdraw, error.told)
         else:
             self._endings.drop(lane)
+            self._lanes.ran_out_of_time(lane)
             counts.count(Counted.LEASES_LOST)
             log.error("lease.lost")
 
@@ -232,6 +233,7 @@ class Send:
         try:
             handing = context.transport.hand_over(outgoing, mark, partial(self._holds, lane))
             receipt = await context.waits.within_grace(handing, lane.left_s)
+            self._lanes.in_time()
             context.upkeep.works(message.id)
             context.trouble.success(message.job_id)
             if piece is not None and not piece.last:
@@ -244,6 +246,7 @@ class Send:
         except Stopping:
             return False  # stays `sending`: the next sender looks it up
         except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
+            self._lanes.ran_out_of_time(lane)
             await self._endings.move(lane, moves.requeue, error.told)
             return False
         except errors.Refused as error:
