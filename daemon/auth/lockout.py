@@ -68,9 +68,9 @@ class _Taken:
     before: dict[str, int]
     locks: bool
 
-    def tell(self) -> None:
-        """It was wrong: that is noted."""
-        audit.heard("locked_out" if self.locks else "")
+    def tell(self, code: str) -> None:
+        """It was wrong: that is noted, with this code or that it begins a lock."""
+        audit.heard("locked_out" if self.locks else code)
 
 
 def look(counters: list[tuple[str, int]], origin: Try, now: int) -> None:

@@ -81,7 +81,7 @@ def pass_code(origin: Try, token: str, code: str, key: bytes, now: int) -> None:
     with audit.aside(), write():
         row = _row(token, now, lock=True)
         if not second_factor.take(row.user_id, code, key, now):
-            taken.tell()
+            taken.tell(Why.WRONG_CODE.name.lower())
             raise errors.Unauthorized(Why.WRONG_CODE)
         LoginStep.update(coded=True).where(LoginStep.id == row.id).execute()
     lockout.give_back(taken)

@@ -85,7 +85,7 @@ def by_password(origin: Try, name: str, password: str, now: int, required: bool 
     usable = user is not None and user.disabled_at is None and not _run_out(user, now)
     if not passwords.matches(password, user.password if user and usable else None) or user is None:
         log.warning("login.refused", address=origin.address, reason="wrong")
-        taken.tell()
+        taken.tell(Why.WRONG_PASSWORD.name.lower())
         raise errors.Unauthorized(Why.WRONG_PASSWORD)
     lockout.give_back(taken)
     return login_steps.begin(user, now) if login_steps.needed(user, required) else open_session(user, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import segno
 
@@ -10,10 +11,18 @@ QUIET = 2  #: squares around it, without which a phone does not find it
 HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 
 
-def svg(payload: str) -> bytes:
-    """As an SVG picture."""
+def svg(payload: str, scalable: bool = False) -> bytes:
+    """As an SVG picture. scalable: as wide as the page has it, instead of a size of its own."""
     picture = io.BytesIO()
-    segno.make(payload, micro=False).save(picture, kind="svg", scale=6, border=4, light="#fff", xmldecl=False)
+    how: dict[str, Any] = {
+        "kind": "svg",
+        "scale": 6,
+        "border": 4,
+        "light": "#fff",
+        "xmldecl": False,
+        "omitsize": scalable,
+    }
+    segno.make(payload, micro=False).save(picture, **how)
     return picture.getvalue()
 
 

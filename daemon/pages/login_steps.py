@@ -66,7 +66,7 @@ class LoginStepForm(forms.Form):
 def drawn(key: bytes, user_id: int, name: str, nonce: str) -> Shown:
     """What the user's app needs."""
     secret = second_factor.secret(key, user_id, nonce)
-    picture = qr.svg(second_factor.address(secret, name)).decode()
+    picture = qr.svg(second_factor.address(secret, name), scalable=True).decode()
     spaced = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
     return Shown(Markup(picture), spaced)  # noqa: S704 (made of squares)
 

@@ -84,7 +84,7 @@ async def test_a_user_turns_a_second_factor_on_and_needs_it(client: Client) -> N
     assert [
         ("logout", "Anna", "done", ""),
         ("login.password", "Anna", "done", ""),
-        ("login.code", "Anna", "refused", "http_401"),
+        ("login.code", "Anna", "refused", "wrong_code"),
         ("login", "Anna", "done", ""),
     ] == told(4)
     assert "/app/login" in (await submit(client, STEP, code=code(client, user_id, 1))).headers["Location"]
@@ -154,7 +154,7 @@ async def test_failed_logins_are_in_the_log_without_what_was_typed(client: Clien
         await submit(client, "/app/login", name=name, password="wrong password")
     await submit(client, "/app/login", key="no key at all, but as long")
     found = told(20)[before:]
-    wrong, unknown = ("login", "Anna", "refused", "http_401"), ("login", "", "refused", "http_401")
+    wrong, unknown = ("login", "Anna", "refused", "wrong_password"), ("login", "", "refused", "wrong_password")
     assert [
         wrong,
         unknown,
