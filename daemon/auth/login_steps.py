@@ -12,6 +12,8 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+
 from daemon import errors
 from daemon.auth import audit, lockout, second_factor, users
 from daemon.auth.lockout import MINUTE_MS, TRIES, Try
@@ -23,6 +25,8 @@ from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.models import LoginStep
 from daemon.models import User as UserRow
+
+log = structlog.get_logger()
 
 STEP_MS = 10 * MINUTE_MS
 
@@ -81,6 +85,7 @@ def pass_code(origin: Try, token: str, code: str, key: bytes, now: int) -> None:
     with audit.aside(), write():
         row = _row(token, now, lock=True)
         if not second_factor.take(row.user_id, code, key, now):
+            log.warning("login.refused", address=origin.address, reason="code")
             taken.tell(Why.WRONG_CODE.name.lower())
             raise errors.Unauthorized(Why.WRONG_CODE)
         LoginStep.update(coded=True).where(LoginStep.id == row.id).execute()
@@ -100,13 +105,13 @@ def set_up(token: str, code: str, key: bytes, now: int) -> list[str]:
     return codes
 
 
-def end(token: str, required: bool, new_password: str, now: int) -> User:
-    """Part of the caller's transaction: all that was asked for is done; the user, who gets a session. new_password: in
-    place of a temporary one. Raises Unauthorized, InvalidInput."""
+def end(token: str, required: bool, concealed: str, now: int) -> User:
+    """Part of the caller's transaction: all that was asked for is done; the user, who gets a session. concealed: the
+    hash of a password in place of a temporary one. Raises Unauthorized."""
     row = _row(token, now, lock=True)
     asked = _asked(row, required)
-    if asked is Asked.PASSWORD and new_password:
-        users.replace_temporary(row.user_id, new_password)
+    if asked is Asked.PASSWORD and concealed:
+        users.replace_temporary(row.user_id, concealed)
     elif asked is not None:
         raise errors.Unauthorized(Why.LOGIN_STEP_OVER)
     LoginStep.delete().where(LoginStep.user == row.user_id).execute()

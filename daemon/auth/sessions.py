@@ -99,8 +99,10 @@ def _run_out(user: User, now: int) -> bool:
 def finish(token: str, required: bool, now: int, new_password: str = "") -> Opened:
     """All that was asked for beside the password is done: the session. new_password: in place of a temporary one.
     Raises Unauthorized, InvalidInput."""
+    user = login_steps.standing(token, required, now).user
+    concealed = users.own_password(user, new_password) if new_password else ""
     with write():
-        return open_session(login_steps.end(token, required, new_password, now), now)
+        return open_session(login_steps.end(token, required, concealed, now), now)
 
 
 def by_key(origin: Try, right: bool, key: str, now: int) -> Opened:

@@ -154,13 +154,18 @@ def reset_password(user_id: int, who: str, now: int, version: int | None = None)
     return made
 
 
-def replace_temporary(user_id: int, password: str) -> None:
-    """Part of the caller's transaction: the user's own password in place of a temporary one. Raises InvalidInput."""
-    user = find(user_id)
+def own_password(user: User, password: str) -> str:
+    """The hash of a password in place of the user's temporary one. It takes a while, so not in a transaction. Raises
+    InvalidInput."""
     passwords.check(password, user.name)
     if passwords.matches(password, user.password):
         raise errors.InvalidInput(Why.PASSWORD_IS_TEMPORARY)
-    _change(user_id, "password", user.name, None, password=passwords.conceal(password), password_until=None)
+    return passwords.conceal(password)
+
+
+def replace_temporary(user_id: int, concealed: str) -> None:
+    """Part of the caller's transaction: the user's own password in place of a temporary one. concealed: its hash."""
+    _change(user_id, "password", find(user_id).name, None, password=concealed, password_until=None)
 
 
 def remove_second_factor(user_id: int, who: str, version: int | None = None) -> None:

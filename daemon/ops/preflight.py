@@ -28,6 +28,7 @@ def check(settings: Settings) -> None:
     """Raises SetupError or ConfigError for the first thing that would stop wasender from running."""
     data_folder.prepare(settings.data_dir)
     config.api_key(settings)
+    config.secret_key(settings)
     _check_port(settings)
     if settings.transport == "browser":
         from daemon.transports.browser.chrome import find_chrome, find_chromedriver

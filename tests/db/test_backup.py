@@ -17,6 +17,7 @@ import peewee
 import pytest
 
 from daemon import config, errors
+from daemon.auth import audit, audit_reading
 from daemon.campaigns import confirming
 from daemon.campaigns.confirming import Choice
 from daemon.config import Settings
@@ -27,9 +28,10 @@ from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
 from daemon.files import data_folder
 from daemon.files.data_folder import RESTORING
-from daemon.models import Attachment, Job, Message
+from daemon.models import Attachment, AuditEntry, Job, Message
 from daemon.ops import alone, archive, backup, restore, snapshot
 from daemon.ops.backup import Keep
+from daemon.states import AuditResult
 from tests.conftest import NOW
 from tests.support.scripted import MARK, Hang, ScriptedTransport, until
 
@@ -129,7 +131,9 @@ def kept_rows(settings: Settings, kept: list[str]) -> int:
 
 
 def test_a_new_folder_gets_all_of_it(stocked: Any, tmp_path: Path) -> None:
-    """After the loss of a machine: the key, and whose folder it is, too."""
+    """After the loss of a machine: the keys, and whose folder it is, too; and the audit log is whole."""
+    sealed = config.secret_key(stocked.settings)
+    audit.Deed("Anna", "jobs.send", sealed, stocked.clock).over(AuditResult.DONE)
     made = make(stocked.settings, tmp_path)
     before, key = rows(), (stocked.settings.data_dir / "api_key").read_text()
     fresh = stocked.settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
@@ -138,6 +142,11 @@ def test_a_new_folder_gets_all_of_it(stocked: Any, tmp_path: Path) -> None:
     done = put_back(fresh, made.file)
     assert before == rows()
     assert key == (fresh.data_dir / "api_key").read_text()
+    assert sealed == config.secret_key(fresh)
+    audit.Deed("Anna", "jobs.send", sealed, stocked.clock).over(AuditResult.DONE)
+    assert (2, None) == (audit_reading.check(sealed).count, audit_reading.check(sealed).broken)
+    with pytest.raises(peewee.IntegrityError, match="only added to"):
+        AuditEntry.delete().execute()
     assert made.manifest.epoch < interruptions.read(fresh.data_dir / FILE).epoch
     assert done.manifest == made.manifest
     Presence(fresh).beat(db_clock.now_ms())

@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import peewee
 import pytest
 
 from daemon import errors
+from daemon.auth import audit, audit_reading
 from daemon.campaigns import create, queries
 from daemon.config import Settings
 from daemon.db import connection, inspection, proxy
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
-from daemon.models import Job, Message
+from daemon.models import AuditEntry, Job, Message
 from daemon.ops import alone, migrate
+from daemon.states import AuditResult
 from tests.conftest import NOW
 from tests.db import steps
 from tests.support.postgres import Server
@@ -83,9 +86,11 @@ def test_every_row_of_every_table_is_moved(filled: dict[str, Any], settings: Set
 
 
 def test_work_goes_on_there(database: str, settings: Settings, make_settings: Any, people: Any, target: str) -> None:
-    """Ids follow those that were moved, and nobody is asked whether campaigns may go on."""
+    """Ids follow those that were moved, nobody is asked whether campaigns may go on, and the audit log is one."""
     order = create.Order("Hello", numbers=[person.number for person in people(3)])
-    first = create.create(settings, order, "test", NOW).job_id
+    deed = audit.Deed("Anna", "jobs.send", b"a key", lambda: NOW)
+    with audit.done_by(deed):
+        first = create.create(settings, order, "test", NOW).job_id
     Presence(settings).beat(NOW)
     connection.close()
     move(settings, target)
@@ -97,6 +102,10 @@ def test_work_goes_on_there(database: str, settings: Settings, make_settings: An
     second = create.create(there, order, "test", NOW).job_id
     assert second > first and 6 == Message.select().count() == len({row.id for row in Message.select()})
     assert 0 < interruptions.read(settings.data_dir / FILE).epoch
+    deed.over(AuditResult.DONE)
+    assert (2, None) == (audit_reading.check(b"a key").count, audit_reading.check(b"a key").broken)
+    with pytest.raises(peewee.IntegrityError, match="only added to"):
+        AuditEntry.delete().execute()
     assert "moving_from_sqlite" not in proxy.database.get_tables()
 
 
