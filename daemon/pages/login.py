@@ -79,10 +79,11 @@ async def login(request: web.Request) -> web.StreamResponse:
         opened = await (_by_key(request, origin, form.key) if form.by_key else _by_password(request, origin, form))
     except (errors.Unauthorized, errors.TooManyTries) as error:
         return await _form(request, goal, name, error, by_key=form.by_key)
-    await end(request)  # the session that was open before, if any
     if isinstance(opened, Step):
         audit.called("login.password")
         audit.heard()
+    await end(request)  # the session that was open before, if any
+    if isinstance(opened, Step):
         response = web.HTTPSeeOther("/app/login/step?" + urlencode({"next": goal}))
         access.let_half_in(request, response, opened)
         raise response

@@ -93,6 +93,9 @@ async def test_a_user_turns_a_second_factor_on_and_needs_it(client: Client) -> N
     await logs_in(client)
     assert 303 == (await submit(client, STEP, code=codes[3])).status
     assert "9 recovery codes are left" in await look(client, "/app/me/second_factor")
+    await logs_in(client)  # over the session that is open, which ends
+    assert ("login.password", "Anna", "done", "") == told(1)[0]
+    await submit(client, STEP, code=codes[4])
     off = await submit(client, "/app/me/second_factor/off", password=GOOD)
     assert (200, False) == (off.status, second_factor.is_on(user_id))
 
