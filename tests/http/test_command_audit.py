@@ -55,7 +55,7 @@ async def test_what_was_done_is_listed_saved_and_verified(run: Run, tmp_path: Pa
     ]
     await run("audit", "export", "--csv", "-o", table)
     rows = table.read_text().splitlines()
-    assert rows[0].startswith("id,at,who") and "audit.export" in rows[1] and 4 == len(rows)
+    assert rows[0].startswith("id,at,who") and "audit.export" in rows[1] and 5 == len(rows)
 
     found = json.loads((await run("audit", "verify", "--json")).stdout)
     newest = f"{found['last']}:{found['digest']}"
