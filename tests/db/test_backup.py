@@ -133,7 +133,7 @@ def kept_rows(settings: Settings, kept: list[str]) -> int:
 def test_a_new_folder_gets_all_of_it(stocked: Any, tmp_path: Path) -> None:
     """After the loss of a machine: the keys, and whose folder it is, too; and the audit log is whole."""
     sealed = config.secret_key(stocked.settings)
-    audit.Deed("Anna", "jobs.send", sealed, stocked.clock).over(AuditResult.DONE)
+    audit.Deed("Anna", "jobs.send", sealed, db_clock.now_ms).over(AuditResult.DONE)
     made = make(stocked.settings, tmp_path)
     before, key = rows(), (stocked.settings.data_dir / "api_key").read_text()
     fresh = stocked.settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
@@ -143,7 +143,7 @@ def test_a_new_folder_gets_all_of_it(stocked: Any, tmp_path: Path) -> None:
     assert before == rows()
     assert key == (fresh.data_dir / "api_key").read_text()
     assert sealed == config.secret_key(fresh)
-    audit.Deed("Anna", "jobs.send", sealed, stocked.clock).over(AuditResult.DONE)
+    audit.Deed("Anna", "jobs.send", sealed, db_clock.now_ms).over(AuditResult.DONE)
     assert (2, None) == (audit_reading.check(sealed).count, audit_reading.check(sealed).broken)
     with pytest.raises(peewee.IntegrityError, match="only added to"):
         AuditEntry.delete().execute()
