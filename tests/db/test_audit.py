@@ -7,6 +7,7 @@ from typing import Any
 
 import peewee
 import pytest
+from structlog.testing import capture_logs
 
 from daemon import errors
 from daemon.auth import audit, audit_reading, passwords, users
@@ -239,7 +240,8 @@ def test_a_command_on_this_machine_needs_no_login(settings: Settings, database: 
     monkeypatch.delenv("SUDO_USER", raising=False)
     ben = users.create("Ben", Role.ADMIN, GOOD, "test", 1)
     where = {"WASENDER_DATABASE_URL": database, "WASENDER_DATA_DIR": str(settings.data_dir)}
-    done = invoke("users", "reset-password", "Ben", "--local", "--json", **where)
+    with capture_logs():  # which the command itself leaves out
+        done = invoke("users", "reset-password", "Ben", "--local", "--json", **where)
     made = json.loads(done.stdout)
     assert passwords.matches(made["password"], users.find(ben.id).password)
     unknown = invoke("users", "reset-password", "Cleo", "--local", **where)
