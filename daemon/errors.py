@@ -32,6 +32,7 @@ DaemonError
 │   └── StalePage          the page was made for another login: its token is not this session's
 ├── TooManyTries           too many wrong passwords; the text says how long to wait
 ├── RateLimited            the key has used up its requests of this minute
+│   └── MailTestsLimited   so many test mails were sent within a minute
 ├── UnknownHost            the request is for a name that is not ours
 ├── MalformedRequest       a request that cannot be read at all
 ├── NotFound               no job, message, upload, attachment or account by that id
@@ -73,6 +74,10 @@ class Why(Wording):
     RATE_LIMITED = (
         "rate_limited",
         "This key may make {most} requests a minute: wait {seconds} seconds, then go on.",
+    )
+    MAIL_TESTS_LIMITED = (
+        "mail_tests_limited",
+        "Only {most} test mails are sent a minute: wait {seconds} seconds, then try again.",
     )
     TOO_MANY_STREAMS = "too_many_streams", "Too many event streams are open: close some, then try again."
     CHOOSE_PHONE_COLUMN = (
@@ -254,6 +259,14 @@ class RateLimited(DaemonError):
     def __init__(self, most: int, left_s: int) -> None:
         self.left_s = left_s
         super().__init__(Why.RATE_LIMITED, most=f"{most:,}", seconds=left_s)
+
+
+class MailTestsLimited(RateLimited):
+    """So many test mails were sent within a minute; there can be another one in `left_s` seconds."""
+
+    def __init__(self, most: int, left_s: int) -> None:
+        super().__init__(most, left_s)
+        DaemonError.__init__(self, Why.MAIL_TESTS_LIMITED, most=most, seconds=left_s)
 
 
 class MalformedRequest(DaemonError):

@@ -34,6 +34,7 @@ from daemon.server import (
     heavy,
     hosts,
     key_use,
+    mail_tests,
     problems,
     rates,
     secure,
@@ -81,6 +82,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[heavy.GATE] = heavy.Gate()
     app[audited.SELDOM] = audited.Seldom()
     app[rates.RATES] = rates.Rates()
+    app[mail_tests.MAIL_TESTS] = mail_tests.MailTests()
     app[key_use.KEY_USE] = key_use.KeyUse()
     app[connections.ANONYMOUS] = endpoint.anonymous_limits()
     worker = app[WORKER] = cloud.Worker(settings)

@@ -48,10 +48,11 @@ async def events(
     `job.paused`, `account.held`, `reply.received` and the like, its data the same JSON as of a webhook: `type`,
     `timestamp` and `data`.
 
-    The events `job`, `account` and `chats` have no `id`: they are the present state, of everything at first and then of
-    what has changed; a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without its limits;
-    of the chats of `GET /replies/chats` how many wait for a person (`chats`), and in how many of them somebody asks for
-    no more (`stops`); the last not for callers limited to some accounts.
+    The events `job`, `account`, `chats` and `notices` have no `id`: they are the present state, of everything at first
+    and then of what has changed; a job as in `GET /status/{job_id}`, an account as in `GET /accounts/{name}`, without
+    its limits; of the chats of `GET /replies/chats` how many wait for a person (`chats`), and in how many of them
+    somebody asks for no more (`stops`); of what was last noted for a person the ids and codes, such as
+    `notice_logged_out`. The last two are not for callers limited to some accounts.
 
     With `job` only that job, however old it is, and its account; with `account` only that account and its jobs; with
     `types` only those, such as `types=message.sent,reply`, where `state` stands for the present state. A `ping` means

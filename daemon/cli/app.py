@@ -22,6 +22,7 @@ from daemon.cli import (
     jobs,
     keys,
     machine,
+    notices,
     people,
     privacy,
     selectors,
@@ -96,6 +97,7 @@ accounts.add_to(app)
 people.add_to(app)
 consent.add_to(app)
 privacy.add_to(app)
+notices.add_to(app)
 cloud_templates.add_to(app)
 users.add_to(app)
 audit.add_to(app)

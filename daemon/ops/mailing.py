@@ -1,5 +1,5 @@
-"""Mails the notices that wait. Runs in the http process, of several in the one that has the duty, and only where a mail
-server is set."""
+"""Mails the notices that wait. Runs in the http process, of several in the one that has the duty. Where no
+mail server is set they are only noted, for the pages that are open."""
 
 from __future__ import annotations
 
@@ -47,15 +47,16 @@ class Waiting:
 
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:
     """Look and mail every few seconds until cancelled. timed: runs work on a database thread, with the time."""
-    if not settings.mail_addresses:
-        return
     noticing, owner = Noticing(settings), secrets.token_hex(8)
     place = ownership.here(settings.data_dir)
     while True:
         try:
             if await timed(lambda now: duty.hold(DUTY, owner, place, now)):
                 await timed(noticing.look)
-                await mail_due(settings, timed)
+                if settings.mail_addresses:
+                    await mail_due(settings, timed)
+                else:
+                    await timed(seen_only)
         except Exception:
             log.exception("notices.failed")
         await asyncio.sleep(EVERY_S)
@@ -89,6 +90,13 @@ def due(now: int) -> list[Waiting]:
         Waiting(row.id, told(row.words, row.coded) or "", row.at, row.count, row.tries)
         for row in rows.order_by(Notice.due_at, Notice.id).limit(IN_ONE)
     ]
+
+
+def seen_only(now: int) -> None:
+    """Nobody gets mails: what is due is over, and was told by the pages that are open."""
+    if Notice.select().where(Notice.ended_at.is_null(), Notice.due_at <= now).exists():
+        with write():
+            Notice.update(ended_at=now).where(Notice.ended_at.is_null(), Notice.due_at <= now).execute()
 
 
 def ended(waiting: list[Waiting], problem: Refusal | None, now: int) -> None:

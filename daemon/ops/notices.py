@@ -1,5 +1,5 @@
-"""What people are told by mail: that an account is logged out or held, that nothing is sent although something is due,
-that a campaign is finished, that a person has to decide, that a backup failed.
+"""What people are told by mail, and in their browsers: that an account is logged out or held, that nothing is sent
+although something is due, that a campaign is finished, that a person has to decide, that a backup failed.
 
 Each is a row, noted in the transaction that moves the position in the history on, so that nothing is told twice or
 forgotten, whatever is killed. What comes to the same while it waits is put into one, and of one subject there is a mail
@@ -30,6 +30,7 @@ AGAIN_MS = 60 * MINUTE_MS  # between two mails of one subject
 STALLED_MS = 10 * MINUTE_MS
 SEEN_MS = MINUTE_MS  # for so long a queue has to stand still before our eyes: after a long pause it only seems to
 KEEP_MS = 90 * 86_400_000
+NEWEST = 20  # that open pages are told
 MOST = 2_000  # lines of the history that are looked at at once
 FEW = 1_000  # deleted in one transaction
 HELD = (f"account.{AccountState.HELD.value}", f"account.{AccountState.BANNED.value}")
@@ -171,6 +172,19 @@ def _lost(begin: int, end: int) -> list[Found]:
         for job_id, name, account in jobs
         if undecided[job_id]
     ]
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What was noted last, newest first: ids and codes."""
+
+    notices: tuple[tuple[int, str], ...]
+
+
+def newest() -> Newest:
+    """For those who may use all accounts: it is of all of them."""
+    rows = tuples(Notice.select(Notice.id, Notice.coded).order_by(Notice.id.desc()).limit(NEWEST))
+    return Newest(tuple((id, (coded or {}).get("code", "")) for id, coded in rows))
 
 
 def prune(now: int) -> None:

@@ -32,6 +32,12 @@ class Notice(Wording):
     TIMES = "notice_times", "{what} This has happened {count} times since then."
 
 
+class MailTest(Wording):
+    """What became of a test mail that was sent."""
+
+    TAKEN = "mail_taken", "The mail server took the mail: see whether it arrives."
+
+
 class MailProblem(Wording):
     """Why a mail could not be sent."""
 

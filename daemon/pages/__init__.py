@@ -30,6 +30,7 @@ from daemon.pages import (
     login,
     login_steps,
     moving,
+    notices,
     overview,
     pressed,
     privacy,
@@ -71,6 +72,7 @@ routes: list[web.AbstractRouteDef] = [
         suppressions,
         consent,
         privacy,
+        notices,
         audit,
     )
     for route in part.routes

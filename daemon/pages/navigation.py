@@ -62,6 +62,7 @@ SECTIONS = (
         N_("Settings"),
         (
             Entry("accounts", "/app/accounts", N_("Accounts"), Role.VIEWER),
+            Entry("notices", "/app/notices", N_("Notices"), Role.VIEWER),
             Entry("users", "/app/users", N_("Users"), Role.ADMIN, everywhere=True),
             Entry("keys", "/app/keys", N_("Keys"), Role.ADMIN, everywhere=True),
             Entry("webhooks", "/app/webhooks", N_("Webhooks"), Role.ADMIN, everywhere=True),

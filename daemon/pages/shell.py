@@ -23,7 +23,7 @@ from daemon.contacts import masking
 from daemon.files import release
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
-from daemon.pages import forms, navigation
+from daemon.pages import forms, navigation, notice_words
 from daemon.pages.content import Names, PageContent
 from daemon.pages.pointing import Said, pointed
 from daemon.pages.refusals import Why
@@ -82,7 +82,7 @@ def _environment() -> jinja2.Environment:
         finalize=_as_seen,
     )
     environment.filters.update(filters)
-    environment.globals.update(csrf_field=csrf_field, may=may, style=_Style(_style()))
+    environment.globals.update(csrf_field=csrf_field, notice_words=notice_words.words, may=may, style=_Style(_style()))
     environment.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]
     return environment
 

@@ -26,6 +26,7 @@ from daemon.campaigns.progress import Progress
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.delivery import unmatched
+from daemon.ops import notices
 
 log = structlog.get_logger()
 
@@ -42,26 +43,29 @@ class AccountSeen(status.Seen):
     qr: str | None
 
 
-Change = Progress | AccountSeen | unmatched.Waiting
+Change = Progress | AccountSeen | unmatched.Waiting | notices.Newest
+OF_ALL = (unmatched.Waiting, notices.Newest)  # about no account
 Accounts = frozenset[str] | None  # that somebody may see; None: all
 
 
 def kind_of(change: Change) -> str:
-    """The event's name: `job`, `account` or `chats`."""
+    """The event's name: `job`, `account`, `chats` or `notices`."""
     if isinstance(change, unmatched.Waiting):
         return "chats"
+    if isinstance(change, notices.Newest):
+        return "notices"
     return "job" if isinstance(change, Progress) else "account"
 
 
 def account_of(change: Change) -> str | None:
     """The account that it is about; None: about none."""
-    if isinstance(change, unmatched.Waiting):
+    if isinstance(change, OF_ALL):
         return None
     return change.account if isinstance(change, Progress) else change.name
 
 
 def _key(change: Change) -> tuple[str, int | str]:
-    if isinstance(change, unmatched.Waiting):
+    if isinstance(change, OF_ALL):
         return kind_of(change), ""
     return kind_of(change), change.job_id if isinstance(change, Progress) else change.name
 
@@ -185,7 +189,7 @@ class Feed:
 
 def _lasting(change: Change) -> Change:
     """The state without what only changes with the clock: the estimated end, and the time of a send that is due."""
-    if isinstance(change, unmatched.Waiting):
+    if isinstance(change, OF_ALL):
         return change
     due = change.next_reason == pacing.Why.READY
     shown = replace(change, next_send_at=None if due else change.next_send_at)
@@ -202,8 +206,8 @@ def look(settings: Settings, readers: Collection[Accounts], watched: Collection[
         rights.allowed.reset(token)
     rows |= {row.id: row for row in queries.some_jobs(frozenset(watched) - rows.keys())}
     jobs = [progress.progress(settings, row, now) for row in rows.values()]
-    chats = [unmatched.waiting()] if readers else []
-    return [*jobs, *(_seen(account, now) for account in directory.every()), *chats]
+    rest: list[Change] = [unmatched.waiting(), notices.newest()] if readers else []
+    return [*jobs, *(_seen(account, now) for account in directory.every()), *rest]
 
 
 def _seen(account: AccountRow, now: int) -> AccountSeen:

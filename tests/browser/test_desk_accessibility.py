@@ -69,6 +69,7 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/decisions": ["/app/decisions"],
     "/app/confirmations": ["/app/confirmations"],
     "/app/privacy": ["/app/privacy"],
+    "/app/notices": ["/app/notices"],
     "/app/consent": ["/app/consent"],
     r"/app/lists/{id:\d{1,18}}/consent": ["/app/lists/1/consent"],
     "/app/new": ["/app/new"],

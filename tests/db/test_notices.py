@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import email
-import email.policy
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -30,33 +28,13 @@ from daemon.states import AccountState, Hold, JobState, State
 from daemon.telemetry import logs
 from daemon.transports.protocol import Health
 from tests.support.hand import Hand
+from tests.support.mailbox import Mailbox
 from tests.support.plans import reading
 from tests.support.rig import free_port
 
 PASSWORD = "Mirabelle-4711-xyz"
 TO = "ops@example.org, boss@example.org"
 MANY = 5_000
-
-
-class Mailbox:
-    """A mail server of aiosmtpd's that keeps what it takes. refuses: what it answers to a mail instead."""
-
-    def __init__(self) -> None:
-        self.mails: list[Any] = []
-        self.tls: list[bool] = []
-        self.refuses: str | None = None
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.refuses:
-            return self.refuses
-        self.tls.append(session.ssl is not None)
-        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return "250 OK"
-
-    @property
-    def texts(self) -> list[str]:
-        """The mails' texts, without the times."""
-        return ["\n".join(mail.get_content().splitlines()[1::3]) for mail in self.mails]
 
 
 @pytest.fixture(scope="module")

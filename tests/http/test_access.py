@@ -36,6 +36,7 @@ CLOSED = [
     ("GET", "/audit/export.csv"),
     ("GET", "/audit/export.jsonl"),
     ("POST", "/people/erase"),
+    ("POST", "/notices/test"),
     ("GET", "/people/consent"),
     ("PUT", "/people/consent"),
     ("POST", "/people/consent/withdraw"),

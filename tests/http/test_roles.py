@@ -120,6 +120,7 @@ admin
   POST /app/users/{id}/password/reset /app/users/{id}/second_factor/remove
   GET /app/audit /audit /audit/check /audit/export.csv /audit/export.jsonl
   POST /app/privacy/export /app/privacy/erase /people/erase
+  POST /app/notices/test /notices/test
   GET /app/users/{id} /app/keys/{id}
   POST /app/keys/{id}/rotate /app/keys/{id}/revoke /keys/{id}/rotate
   GET PATCH DELETE /keys/{id}

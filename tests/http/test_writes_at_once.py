@@ -221,6 +221,7 @@ simple(
     "withdraw_consent",
     lambda s: Ask("/people/consent/withdraw", _CONSENT | {"number": s.number()}, _CONSENT),
 )
+simple("test_notices", lambda s: Ask("/notices/test"))
 simple("keep_template", lambda s: Ask("/templates", {"name": s.number(), "text": "Hi"}, {"name": "x", "text": "Ho"}))
 simple("make_key", lambda s: Ask("/keys", {"name": s.number(), "scopes": ["read"]}, {"name": "x", "scopes": ["send"]}))
 simple("make_webhook", lambda s: Ask("/webhooks", {"url": s.receiver.url}, {"url": s.receiver.url, "name": "Other"}))

@@ -1,0 +1,28 @@
+"""A mail server for tests, which keeps what it takes."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from typing import Any
+
+
+class Mailbox:
+    """A mail server of aiosmtpd's that keeps what it takes. refuses: what it answers to a mail instead."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.tls: list[bool] = []
+        self.refuses: str | None = None
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.refuses:
+            return self.refuses
+        self.tls.append(session.ssl is not None)
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return "250 OK"
+
+    @property
+    def texts(self) -> list[str]:
+        """The mails' texts, without the times."""
+        return ["\n".join(mail.get_content().splitlines()[1::3]) for mail in self.mails]
