@@ -53,7 +53,7 @@ open: what it tells strangers is tested elsewhere
 
 viewer
   GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
-  GET /app/confirmations /confirmations
+  GET /app/confirmations /confirmations /app/notices
   POST /app/logout /app/me/logout /app/me/password
   GET /app/me/second_factor
   POST /app/me/second_factor/begin /app/me/second_factor/on /app/me/second_factor/codes /app/me/second_factor/off
