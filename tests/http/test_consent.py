@@ -71,7 +71,7 @@ async def test_it_is_done_on_the_page(member: Any, browser: Any) -> None:
     done = await (await send(member, "/app/consent/record", again=True, **given)).text()
     assert "The consent is recorded." in done and "Agreed on Mar 4, 2025." in done and "&lt;b&gt;Yes" in done
     gone = await (await send(member, "/app/consent/withdraw", again=True, number=NUMBER, how="spoken")).text()
-    assert "Withdrew on" in gone and "On the suppression list" in gone and consents.WITHDRAWN in gone
+    assert "Withdrawn: " in gone and "On the suppression list" in gone and consents.WITHDRAWN in gone
     late = await send(member, "/app/consent/record", again=True, **given)
     assert 409 == late.status and "This person withdrew on" in await late.text()
 
