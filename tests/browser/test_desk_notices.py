@@ -36,7 +36,7 @@ def noted(code: Says, **values: Any) -> None:
 
 def test_notices_are_shown_once_and_remembered(tmp_path: Path) -> None:
     """Denied, off, on; a test; with two pages open each is shown by one of them; old ones never; off again."""
-    with Instance(tmp_path, log_level="warning") as instance, Visitor(instance) as visitor:
+    with Instance(tmp_path, log_level="warning") as instance, Visitor(instance, whole=True) as visitor:
         visitor.log_in()
         driver = visitor.driver
 

@@ -250,8 +250,9 @@ async def test_nothing_that_changes_something_answers_to_get(client: Client) -> 
 
 
 def snapshot() -> list[Any]:
-    """All rows of all tables, but sessions, who was given which file, and when old things were looked for."""
-    beside = (Session, models.AuditEntry, models.AuditHead, models.Kept)
+    """All rows of all tables, but sessions, who was given which file, when old things were looked for, and up to where
+    the history was."""
+    beside = (Session, models.AuditEntry, models.AuditHead, models.Kept, models.MetricPosition)
     return [list(table.select().dicts()) for table in models.TABLES if table not in beside]
 
 

@@ -151,11 +151,12 @@ class Part:
 class Visitor:
     """A person with a browser; `with Visitor(instance) as visitor`. Waits, and never sleeps."""
 
-    def __init__(self, instance: Instance, dark: bool = False) -> None:
+    def __init__(self, instance: Instance, dark: bool = False, whole: bool = False) -> None:
+        """whole: the whole Chromium, which shows notices."""
         self.instance = instance
         self.downloads = instance.folder / "downloads"
         options = webdriver.ChromeOptions()
-        options.binary_location = SHELL if shutil.which(SHELL) else CHROMIUM
+        options.binary_location = SHELL if shutil.which(SHELL) and not whole else CHROMIUM
         for each in ARGUMENTS:
             options.add_argument(each)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
