@@ -12,6 +12,7 @@ from tests.soak.world import World
 
 ARRIVED = frozenset({"accepted", "sent", "delivered", "read"})
 NOT_SENT = frozenset({"failed", "cancelled", "skipped"})
+DOUBT = "uncertain"
 OVER = frozenset({"completed", "stopped"})
 PATIENCE_S = 420.0
 SHOWN = 5
@@ -57,6 +58,8 @@ def weigh(rows: list[dict[str, Any]], people: set[str], got: Counter[str]) -> Ou
             outcome.lost.append(f"{number} is {state} and got nothing")
         elif state in NOT_SENT and got[number]:
             outcome.lost.append(f"{number} is {state} and got it")
+        elif state == DOUBT and row.get("stopped") and not got[number]:
+            continue  # a campaign that was stopped sends nothing again, so the doubt about it stays
         elif state not in ARRIVED | NOT_SENT:
             outcome.lost.append(f"{number} is still {state}")
     outcome.lost += [f"{number} is in no job" for number in sorted(people - known)]
@@ -65,19 +68,22 @@ def weigh(rows: list[dict[str, Any]], people: set[str], got: Counter[str]) -> Ou
 
 def settle(world: World) -> tuple[Outcome, list[str]]:
     """Wait until all is over, deciding what only a person can; what came of it, and what hangs."""
-    until, doubtful = time.monotonic() + PATIENCE_S, 0
+    until, doubtful, stopped = time.monotonic() + PATIENCE_S, 0, set[int]()
     while True:
         waiting = _unfinished(world)
         asked = world.rig.call("GET", "/messages?state=uncertain&limit=200")["messages"]
+        asked = [row for row in asked if row["id"] not in stopped]
         if asked:
             got = world.delivered()
             for row in asked:
-                world.rig.call("POST", f"/messages/{row['id']}/decide", {"sent": got[row["number"]] > 0})
+                told = world.rig.call("POST", f"/messages/{row['id']}/decide", {"sent": got[row["number"]] > 0})
+                if told.get("code") == "job_stopped":
+                    stopped.add(row["id"])
             doubtful += len(asked)
         if (not waiting and not asked) or time.monotonic() > until:
             break
         time.sleep(0.5)
-    rows = list(_rows(world))
+    rows = [row | {"stopped": row["id"] in stopped} for row in _rows(world)]
     people = {number for each in world.ordered for number in each.numbers} - world.erased
     outcome = weigh(rows, people, world.delivered())
     outcome.doubtful = doubtful

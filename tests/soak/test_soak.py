@@ -69,6 +69,8 @@ def test_whoever_is_lost_or_doubled_is_found() -> None:
     assert ["+0"] == found.doubled
     assert ["+1", "+3", "+4", "+5"] == [each.partition(" ")[0] for each in found.lost]
     assert 2 == len(found.wrong())
+    doubt = {"number": "+0", "state": "uncertain", "stopped": True}
+    assert [0, 1] == [len(judge.weigh([doubt], {"+0"}, Counter({"+0": n})).lost) for n in range(2)]
     assert not judge.weigh(rows[:1], {"+0"}, Counter({"+0": 1})).wrong()
 
 
