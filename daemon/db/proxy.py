@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import peewee
@@ -40,6 +40,6 @@ def in_order() -> Iterator[None]:
     if not on_postgres():
         yield
         return
-    with database.atomic():
+    with nullcontext() if database.in_transaction() else database.atomic():
         database.execute_sql(IN_ORDER)
         yield

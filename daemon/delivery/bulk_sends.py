@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from daemon.accounts import handovers, pace, pacing, portfolios
-from daemon.db.prepared import Prepared, among, rows_of, several
+from daemon.db.prepared import Prepared, among, rows_of, several, unanswered
 from daemon.db.proxy import locked
 from daemon.delivery import eligibility, history, moves
 from daemon.delivery.bulk import Bulk
@@ -55,7 +55,8 @@ def submit(
         again: dict[str, Any] = {} if message.transport_id is None else {"transport_id": None}
         bulk.move(message, "submit", None, now, changes | again)
     left = [(message.number, message.person, message.id) for message, _ in going]
-    handovers.keep_all(job.account, left, Purpose(job.kind), now, job.id, missed=job.dry_run)
+    with unanswered():
+        handovers.keep_all(job.account, left, Purpose(job.kind), now, job.id, missed=job.dry_run)
     pace.set_pace(job.account, now, gap)
     bulk.write(now)
     return {message.id for message, _ in going}

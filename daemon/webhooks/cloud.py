@@ -139,9 +139,9 @@ class Worker:
         with write():
             begun = time.monotonic()
             if duty.ours(DUTY, self._owner, now):
-                if reported:
-                    cloud_taking.take_reported(reported, ours, now)
                 cloud_inbox.advance(*work.after(chunk), now)
+                if reported:  # last: it locks their jobs
+                    cloud_taking.take_reported(reported, ours, now)
         work.took(chunk)
         return time.monotonic() - begun
 

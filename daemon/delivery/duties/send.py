@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -42,7 +43,7 @@ class Send:
         if not self._context.standing.open:
             return False
         claimed = await self._claim()
-        for message, composed in zip(claimed, await self._compose(claimed), strict=True):
+        for message, composed in claimed:
             self._lanes.start(lane := self._lanes.open(message), self._send(lane, composed))
         room = self._room()
         if self._lanes.at_work and (not room or (claimed and room < self._lanes.some)):
@@ -56,14 +57,15 @@ class Send:
             return min(self._lanes.free, 1) if self._lanes.clear else 0
         return self._lanes.free
 
-    async def _claim(self) -> list[Message]:
+    async def _claim(self) -> list[tuple[Message, Outgoing | Exception]]:
+        """Messages that are in hand now, and what is to be sent, or why it cannot be, which is for their lanes to deal
+        with."""
         context, room = self._context, self._room()
         if not room:
             return []
         asked_at = timing.clock()  # before the round trip: a slow answer must not buy time
         claimed = await context.db.timed(
-            claim.claim,
-            context.account,
+            self._composed,
             room,
             lease_ms=context.lease_ms,
             rules=context.rules,
@@ -71,19 +73,19 @@ class Send:
             in_hand=self._lanes.claimed,
             takes=context.takes,
         )
-        for message in claimed:
+        for message, _ in claimed:
             self._lanes.open(message)
-        self._lanes.trust(claimed, asked_at)
+        self._lanes.trust([message for message, _ in claimed], asked_at)
         return claimed
 
-    async def _compose(self, claimed: list[Message]) -> Sequence[Outgoing | Exception]:
-        """What is to be sent, or why it cannot be, which is for its lane to deal with."""
-        if not claimed:
-            return []
+    def _composed(self, room: int, now: int, **terms: Any) -> list[tuple[Message, Outgoing | Exception]]:
+        """On the database thread, at once: between two calls there would be a whole batch of moves."""
+        claimed = claim.claim(self._context.account, room, now, **terms)
         try:
-            return await self._context.db.call(compose.several, self._context.settings, claimed)
+            found: Sequence[Outgoing | Exception] = compose.several(self._context.settings, claimed)
         except errors.DatabaseBusy as error:
-            return [error] * len(claimed)
+            found = [error] * len(claimed)
+        return list(zip(claimed, found, strict=True))
 
     async def _send(self, lane: Lane, composed: Outgoing | Exception) -> None:
         message = lane.message
