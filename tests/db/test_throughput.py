@@ -6,6 +6,7 @@ import pytest
 
 from daemon.accounts import media_ids, throughput
 from daemon.accounts.throughput import BACK_IN_S, WHOLE
+from daemon.db import connection, proxy
 
 NOW = 1_800_000_000_000
 
@@ -43,3 +44,23 @@ def test_a_file_has_one_id_for_each_number_until_meta_forgets_it(database: str) 
     assert media_ids.find("1", "file", NOW + 5_000) is None
     media_ids.forget("1", "file")
     assert media_ids.find("1", "file", NOW) is None
+
+
+def test_only_turns_do_not_wait_for_the_disk(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut they are over; what is written next by the same thread is as before, also after a failure."""
+    asked = "SHOW synchronous_commit" if proxy.on_postgres() else "PRAGMA synchronous"
+    hasty, found, share = "off" if proxy.on_postgres() else 1, list[object](), throughput.share
+
+    def look() -> object:
+        return proxy.database.execute_sql(asked).fetchone()[0]
+
+    before = look()
+    monkeypatch.setattr(throughput, "share", lambda row, now: (found.append(look()), share(row, now))[1])
+    throughput.take("1", 1, 80, NOW)
+    with connection.write():
+        found.append(look())
+    monkeypatch.setattr(throughput, "share", lambda row, now: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        throughput.take("1", 1, 80, NOW)
+    with connection.write():
+        assert [hasty, before, before] == [*found, look()]
