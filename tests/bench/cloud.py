@@ -122,12 +122,13 @@ class Sample:
 def sample(processes: dict[str, psutil.Process]) -> Sample:
     job = Job.get()
     counts = {state: getattr(job, state.value) for state in STEPS}
-    cpu, memory = {}, {}
+    cpu, memory = dict.fromkeys(processes, 0.0), dict.fromkeys(processes, 0)
     for name, process in processes.items():
-        family = [process, *process.children(recursive=True)]
-        times = [each.cpu_times() for each in family]
-        cpu[name] = sum(each.user + each.system for each in times)
-        memory[name] = sum(each.memory_full_info().pss for each in family)
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # one that PostgreSQL has for a moment
+                times = each.cpu_times()
+                cpu[name] += times.user + times.system + times.children_user + times.children_system
+                memory[name] += each.memory_full_info().pss
     receipts = sum(STEPS[state] * count for state, count in counts.items())
     return Sample(time.monotonic(), sum(counts.values()), receipts, cpu, memory)
 
