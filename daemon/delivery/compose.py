@@ -36,7 +36,7 @@ def outgoing(settings: Settings, message: Message, to_send: bool = True) -> Outg
     ids = message.job.attachments if message.attachments is None else message.attachments
     files = uploads.files(settings, ids, to_send)
     template = _templated(message, files) if message.job.template else None
-    callback = callback_of(message.id, message.submissions + to_send)
+    callback = callback_of(message.id, message.submissions + to_send, message.job.created_at)
     return Outgoing(message.number, text, files, template, callback)
 
 

@@ -58,8 +58,9 @@ class Rows(Bulk):
     def __init__(self, job_ids: Iterable[int], message_ids: Iterable[int]) -> None:
         # In one order, as others may lock them, too; a job before its messages, as everywhere.
         jobs = _found(_jobs, job_ids)
-        super().__init__(history.RECEIPT, {job_id: length for job_id, _, length in jobs})
-        self._kinds = {job_id: kind for job_id, kind, _ in jobs}
+        super().__init__(history.RECEIPT, {job_id: length for job_id, _, length, _ in jobs})
+        self._kinds = {job_id: kind for job_id, kind, _, _ in jobs}
+        self._made_at = {job_id: made_at for job_id, _, _, made_at in jobs}
         self._theirs = {row[0]: Row(*row) for row in _found(_messages, message_ids)}
         for row in self._theirs.values():
             row.state = State(row.state)
@@ -70,6 +71,11 @@ class Rows(Bulk):
     def get(self, message_id: int) -> Row | None:
         """The message, as the receipts so far have made it."""
         return self._theirs.get(message_id)
+
+    def meant(self, row: Row, job_at: int | None) -> bool:
+        """Whether a hand-over of a job that was made then is one of this message: after a restore another one may have
+        its id. None: that was not sent along."""
+        return job_at is None or job_at == self._made_at[row.job_id]
 
     def report(
         self, row: Row, name: str, why: Told | None, now: int, changes: Mapping[str, Any], whole: bool = True
@@ -134,7 +140,7 @@ def _found(query: Prepared, ids: Iterable[int]) -> list[Any]:
 
 @Prepared
 def _jobs() -> Any:
-    jobs = Job.select(Job.id, Job.kind, Job.tally_ms).where(among(Job.id))
+    jobs = Job.select(Job.id, Job.kind, Job.tally_ms, Job.created_at).where(among(Job.id))
     return locked(jobs.order_by(Job.id))
 
 

@@ -122,7 +122,7 @@ def _of_names() -> Any:
 
 def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) -> Outcome:
     row = None if message_id is None else rows.get(message_id)
-    if row is None:
+    if row is None or not rows.meant(row, update.job_at):
         tell_unmatched(update.status)
         return Outcome.UNMATCHED
     if update.part is not None:

@@ -76,10 +76,11 @@ class Outgoing:
     callback: str | None = None
 
 
-def callback_of(message_id: int, submission: int) -> str:
-    """What receipts name a hand-over by: the message, and which of its hand-overs. A part of several (from 0) that is
-    not the last has `:p:<part>` behind it."""
-    return f"m:{message_id}:a:{submission}"
+def callback_of(message_id: int, submission: int, job_at: int) -> str:
+    """What receipts name a hand-over by: the message, which of its hand-overs, and when its job was made (UTC ms):
+    after a restore another message may get the same id, but not in a job of that time. A part of several (from 0) that
+    is not the last has `:p:<part>` behind it."""
+    return f"m:{message_id}:a:{submission}:j:{job_at}"
 
 
 REHEARSED = "dryrun-"  # what the ids of messages begin with that a dry run has handed over
@@ -130,9 +131,9 @@ class StatusUpdate:
     order.
 
     at: when that was, UTC epoch ms. message_id: ours; submission: which of its hand-overs (`Message.submissions`), None
-    where that is not told. part: which of its parts (from 0), where it has several and this is not the last.
-    transport_id: the id it has there; one of both ids is given. reason: a sentence for a person, with its code where
-    it has one.
+    where that is not told; job_at: when the job of that message was made, None for hand-overs by earlier versions.
+    part: which of its parts (from 0), where it has several and this is not the last. transport_id: the id it has there;
+    one of both ids is given. reason: a sentence for a person, with its code where it has one.
     """
 
     status: Status
@@ -142,6 +143,7 @@ class StatusUpdate:
     submission: int | None = None
     reason: Told | None = None
     part: int | None = None
+    job_at: int | None = None
 
 
 @dataclass(frozen=True)

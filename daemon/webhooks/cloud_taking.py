@@ -126,8 +126,8 @@ def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -
 
 def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
     """They have stopped marketing of this business in WhatsApp: once for each message that is told of."""
-    name = told.message_id if told.message_id is not None else told.wamid
-    if cloud_inbox.first_time(_digest("failed", account, str(name), str(told.code)), now):
+    name = told.wamid or f"{told.message_id}:{told.submission}"
+    if cloud_inbox.first_time(_digest("failed", account, name, str(told.code)), now):
         number = _number_of_message(account, told)
         if number is not None:
             suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
@@ -156,6 +156,7 @@ def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
         submission=each.submission,
         reason=why(each.code, each.words) if each.status is Status.FAILED else None,
         part=each.part,
+        job_at=each.job_at,
     )
 
 

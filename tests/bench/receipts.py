@@ -42,20 +42,21 @@ STEPS = ("sent", "delivered", "read")
 EACH_S = 0.1
 
 
-def bodies(messages: int, size: int) -> list[bytes]:
-    """Batches of `size` updates: of all messages that they are sent, then delivered, then read."""
-    told = [_told(word, message) for word in STEPS for message in range(1, messages + 1)]
+def bodies(messages: int, size: int, made_at: int) -> list[bytes]:
+    """Batches of `size` updates: of all messages that they are sent, then delivered, then read. made_at: when their job
+    was."""
+    told = [_told(word, message, made_at) for word in STEPS for message in range(1, messages + 1)]
     return [batch(change("statuses", told[at : at + size])) for at in range(0, len(told), size)]
 
 
-def _told(word: str, message: int) -> dict[str, Any]:
+def _told(word: str, message: int, made_at: int) -> dict[str, Any]:
     pricing = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "marketing"}
     who = {"recipient_id": str(FIRST + message), "recipient_user_id": f"DE.{message:020d}"}
-    return status(word, callback_of(message, 1), f"wamid.HBgN{message:048d}", **who, pricing=pricing)
+    return status(word, callback_of(message, 1, made_at), f"wamid.HBgN{message:048d}", **who, pricing=pricing)
 
 
-def fill(settings: config.Settings, messages: int) -> None:
-    """So many that Meta has accepted."""
+def fill(settings: config.Settings, messages: int, made_at: int) -> None:
+    """So many that Meta has accepted, of a job that was made then."""
     connection.connect(settings.db_url)
     directory.open_account("default", clock.now_ms())
     numbers = [f"+{FIRST + number}" for number in range(1, messages + 1)]
@@ -64,6 +65,7 @@ def fill(settings: config.Settings, messages: int) -> None:
     with connection.write():
         taken = {"state": State.ACCEPTED.value, "submissions": 1, "submitted_at": at, "accepted_at": at}
         Message.update(taken).execute()
+        Job.update(created_at=made_at).execute()
         columns = [Handover.account, Handover.number, Handover.person, Handover.at, Handover.kind, Handover.message]
         mine = (Message.account, Message.number, Message.person, Message.submitted_at)
         each = (*mine, peewee.Value("campaign"), Message.id)
@@ -146,14 +148,15 @@ def shown(took: list[float]) -> tuple[float, float]:
 
 def measure(updates: int, size: int, rate: float, server: postgres.Server | None) -> None:
     messages = updates // len(STEPS)
-    batches = bodies(messages, size)
+    made_at = clock.now_ms()
+    batches = bodies(messages, size, made_at)
     with serving_bare() as url:
         asyncio.run(up(url))
         plain = shown(asyncio.run(post(url, batches, rate / size)))
     with tempfile.TemporaryDirectory() as name:
         database = server.new_database() if server else ""
         settings = config.load(_env_file=None, data_dir=Path(name), database_url=database, **SETTINGS)
-        fill(settings, messages)
+        fill(settings, messages, made_at)
         with serving(Path(name), database) as url:
             asyncio.run(up(url))
             begun = time.perf_counter()

@@ -18,11 +18,11 @@ from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, w
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
 from daemon.states import Ack, Hold, JobState, State
-from daemon.transports.protocol import Receipt, callback_of
+from daemon.transports.protocol import Receipt
 from daemon.webhooks import cloud, cloud_taking, duty
 from tests.support.hand import Hand, fresh
 from tests.support.meta import BUSINESS_ID, SETTINGS, batch, change, failed, status, text
-from tests.support.posting import Post, sent, told
+from tests.support.posting import Post, named, sent, told
 
 DAY_MS = 86_400_000
 
@@ -61,7 +61,7 @@ async def test_before_the_answer_and_by_metas_id_alone(hand: Hand, post: Post) -
     """The callback names it before its id there is known; later the id does."""
     hand.queue(1)
     message = hand.submit(hand.claim_one())
-    early = status("sent", callback_of(message.id, 1), "wamid.early")
+    early = status("sent", named(message), "wamid.early")
     await post.take(change("statuses", [early]))
     assert ("sent", "wamid.early") == (state(message), fresh(message).transport_id)
     await post.take(change("statuses", [status("delivered", None, "wamid.early")]))
@@ -77,6 +77,24 @@ async def test_what_is_of_nobody_here_is_counted_and_left_out(hand: Hand, post: 
     assert State.ACCEPTED == fresh(message).state
     unknown, unmatched, unread = ("", Counted.UNKNOWN_NUMBER), ("default", Counted.UNMATCHED), ("", Counted.UNREAD)
     assert {unknown: 1, unmatched: 1, unread: 1} == counted()
+
+
+async def test_a_report_of_another_message_with_that_id_counts_for_nobody(hand: Hand, post: Post) -> None:
+    """After a restore ids are given again: it would say of somebody that they got what they were never sent. What a
+    version before sent along is taken still. Who stops marketing does so, whoever had that id before."""
+    before, now_theirs = sent(hand, 2)
+    theirs = [told(now_theirs, "read"), failed(131050, named(now_theirs), wamid="wamid.lost")]
+    Job.update(created_at=Job.created_at + 1).execute()
+    await post.take(change("statuses", theirs))
+    assert (State.ACCEPTED, None) == (fresh(now_theirs).state, fresh(now_theirs).read_at)
+    assert ({("default", Counted.UNMATCHED): 2}, 0) == (counted(), Suppression.select().count())
+    await post.take(change("statuses", [status("read", f"m:{before.id}:a:1", before.transport_id)]))
+    assert State.READ == fresh(before).state
+    stopped = [failed(131050, named(fresh(before)), wamid=wamid) for wamid in ("wamid.a", "wamid.b")]
+    await post.take(change("statuses", stopped[:1]))
+    suppression.remove(post.settings, before.number, "they asked for it", "admin", post.clock())
+    await post.take(change("statuses", stopped))
+    assert 1 == Suppression.select().count()
 
 
 async def test_accounts_with_one_number_are_told_each_of_its_own(hand: Hand, post: Post) -> None:
@@ -200,7 +218,7 @@ async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None
     """As number or text; in Meta's words where there is no code; who has stopped marketing is suppressed, once."""
     messages = sent(hand, 4)
     for each, code in zip(messages, (131049, "131050", 999, 131026), strict=True):
-        callback = callback_of(each.id, 1)
+        callback = named(each)
         await post.take(change("statuses", [failed(code, callback, "Words of Meta.", wamid=f"wamid.{each.id}")]))
     assert ["failed"] * 4 == [state(each) for each in messages]
     found = ["cloud_held_back", "cloud_marketing_stopped", "cloud_refused", "cloud_undeliverable"]
@@ -209,7 +227,7 @@ async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None
     (entry,) = Suppression.select()
     assert (messages[1].number, suppression.WHATSAPP) == (entry.number, entry.source)
     suppression.remove(post.settings, messages[1].number, "they asked for it", "admin", post.clock())
-    again = failed("131050", callback_of(messages[1].id, 1), wamid=f"wamid.{messages[1].id}")
+    again = failed("131050", named(messages[1]), wamid=f"wamid.{messages[1].id}")
     await post.take(change("statuses", [again]))
     assert 0 == Suppression.select().count()
 
@@ -361,7 +379,7 @@ async def test_a_disabled_account_is_held_and_a_reinstated_one_is_not(hand: Hand
 async def test_an_error_of_the_account_holds_it(hand: Hand, post: Post, clock: Any) -> None:
     """For a day; the message itself has failed."""
     (message,) = sent(hand)
-    await post.take(change("statuses", [failed(131042, callback_of(message.id, 1))]))
+    await post.take(change("statuses", [failed(131042, named(message))]))
     hold = cloud_standing.of("default", clock()).hold
     assert hold is not None
     assert (Hold.PAYMENT, clock() + DAY_MS) == (hold.hold, hold.until_ms)
@@ -382,7 +400,7 @@ async def test_what_meta_held_back_is_not_sent_again_before_a_day(hand: Hand, po
     """Also where a person asks for it at once; what failed otherwise is due at once."""
     held, other = sent(hand, 2)
     for each, code in ((held, 131049), (other, 131026)):
-        await post.take(change("statuses", [failed(code, callback_of(each.id, 1), wamid=f"wamid.{each.id}")]))
+        await post.take(change("statuses", [failed(code, named(each), wamid=f"wamid.{each.id}")]))
     clock.advance(1_000)
     lifecycle.retry(held.job_id, "person", clock())
     assert [other.id] == [each.id for each in hand.claim(2)]
@@ -448,7 +466,7 @@ async def test_a_template_that_meta_pauses_holds_its_campaigns(hand: Hand, post:
         if tells == "status":
             post.store(event("PAUSED", at), event("APPROVED", at - 60))
         else:
-            post.store(batch(change("statuses", [failed("132015", callback_of(message.id, 1), "Paused.")])))
+            post.store(batch(change("statuses", [failed("132015", named(message), "Paused.")])))
         await post.work()
         job = Job.get_by_id(message.job_id)
         assert (JobState.PAUSED, "template_barred") == (job.state, job.coded["code"])

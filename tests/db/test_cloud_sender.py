@@ -29,7 +29,7 @@ from tests.support.forks import Forked
 from tests.support.hand import account, broken_histories, job_state
 from tests.support.rig import eventually
 
-CALLBACK = re.compile(r"m:(\d+):a:(\d+)")
+CALLBACK = re.compile(r"m:(\d+):a:(\d+):j:\d{13}")
 
 
 class Meta:

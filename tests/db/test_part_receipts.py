@@ -14,10 +14,11 @@ from daemon.delivery import moves, parts
 from daemon.models import Job, Message
 from daemon.states import Ack, JobState, State
 from daemon.transports.cloud import hooks
-from daemon.transports.protocol import Receipt, callback_of
+from daemon.transports.protocol import Receipt
 from daemon.webhooks import cloud_taking
 from tests.support.hand import MARK, Hand, fresh
 from tests.support.meta import NUMBER_ID, batch, change, failed, status
+from tests.support.posting import named
 
 Tell = Callable[..., None]
 
@@ -59,7 +60,7 @@ def of_parts(hand: Hand, out: int, taken: int) -> Message:
 
 def about(message: Message, at: int, word: str = "delivered", code: int = 131053) -> dict[str, Any]:
     """What Meta tells of a part."""
-    callback, wamid = callback_of(message.id, 1) + ("" if at == 2 else f":p:{at}"), f"wamid.{at}"
+    callback, wamid = named(message) + ("" if at == 2 else f":p:{at}"), f"wamid.{at}"
     return failed(code, callback, "Words.", wamid=wamid) if word == "failed" else status(word, callback, wamid)
 
 
@@ -101,7 +102,7 @@ def test_what_is_told_of_another_id_settles_no_part(hand: Hand, tell: Tell) -> N
     """Meta has answered with this part's own; a later failure does not undo that the person got it."""
     hand.queue(1)
     message = of_parts(hand, out=3, taken=3)
-    tell(failed(131053, callback_of(message.id, 1) + ":p:0", wamid="wamid.another"))
+    tell(failed(131053, named(message) + ":p:0", wamid="wamid.another"))
     tell(about(message, 1), about(message, 1, "failed"))
     assert ("accepted", None, ["sent"] * 3) == (state(message), fresh(message).error, shown(message))
 

@@ -19,10 +19,11 @@ from daemon.http import make_app
 from daemon.models import CloudBatch, Message
 from daemon.server import cloud_mail
 from daemon.states import Ack, State
-from daemon.transports.protocol import Mark, Receipt, callback_of
+from daemon.transports.protocol import Mark, Receipt
 from tests.http.conftest import KEY
 from tests.support.drafting import look
 from tests.support.meta import SECRET, SETTINGS, TOKEN, batch, change, signature, status
+from tests.support.posting import named
 
 PATH = "/webhooks/cloud"
 
@@ -117,7 +118,7 @@ async def test_from_the_post_to_the_page_of_the_message(meta: Any, monkeypatch: 
     (message,) = claim.claim("default", 1, clock.now_ms(), 60_000, pacing.Rules())
     moves.submit(message, Mark(None), clock.now_ms(), pacing.Gap(0, pacing.Why.PAUSE, 1))
     moves.confirm(message, Receipt("wamid.1", Ack.ACCEPTED), clock.now_ms())
-    told = [status(word, callback_of(message.id, 1)) for word in ("sent", "delivered", "read")]
+    told = [status(word, named(message)) for word in ("sent", "delivered", "read")]
     for each in told:
         assert 200 == await post(meta, batch(change("statuses", [each])))
     async with asyncio.timeout(20):

@@ -52,5 +52,10 @@ def sent(hand: Hand, count: int = 1, **order: Any) -> list[Message]:
     return found
 
 
+def named(message: Message, submission: int = 1) -> str:
+    """What receipts name that hand-over of it by."""
+    return callback_of(message.id, submission, message.job.created_at)
+
+
 def told(message: Message, word: str, **more: Any) -> dict[str, Any]:
-    return status(word, callback_of(message.id, message.submissions), f"wamid.{message.id}", **more)
+    return status(word, named(message, message.submissions), f"wamid.{message.id}", **more)

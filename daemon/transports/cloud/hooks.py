@@ -21,7 +21,7 @@ SIGNED = "sha256="  # what the signature begins with
 OURS = "whatsapp_business_account"
 LARGE = 1 << 20  # bytes of JSON that are read piece by piece: at once they would hold up all others for some 4 ms
 LONGEST_WORDS = 500
-_CALLBACK = re.compile(r"m:(\d{1,18}):a:(\d{1,9})(?::p:(\d{1,4}))?")
+_CALLBACK = re.compile(r"m:(?P<id>\d{1,18}):a:(?P<nth>\d{1,9})(?::j:(?P<job>\d{1,15}))?(?::p:(?P<part>\d{1,4}))?")
 _DIGITS = re.compile(r"\+?([1-9]\d{6,14})")
 _STATUSES = {
     "sent": Status.SENT,
@@ -44,8 +44,8 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class Reported:
     """How far a message has come. number_id: of the number that sent it. wamid: its id at Meta. message_id,
-    submission, part: from what we sent along with it. code: of the error of what failed, with Meta's words for it. at:
-    UTC ms, None where it is not told."""
+    submission, part, job_at: from what we sent along with it. code: of the error of what failed, with Meta's words for
+    it. at: UTC ms, None where it is not told."""
 
     number_id: str
     status: Status
@@ -57,6 +57,7 @@ class Reported:
     code: int | None = None
     words: str = field(default="", repr=False)
     part: int | None = None
+    job_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +226,13 @@ def _status(number_id: str, each: Any, people: list[Any]) -> Told:
     ours = _CALLBACK.fullmatch(_text(each, "biz_opaque_callback_data"))
     if status is None or (wamid is None and ours is None):
         return Unread("status")
-    message_id, submission = (int(ours[1]), int(ours[2])) if ours else (None, None)
+    sent_along = {name: int(digits) for name, digits in ours.groupdict().items() if digits} if ours else {}
     error = next(iter(_list(each.get("errors"))), None) if status is Status.FAILED else None
     who = _who(each, "recipient_id", "recipient_user_id", people)
     at = _ms(each.get("timestamp"))
     code, words = (None, "") if error is None else (_int(error, "code"), _words(error))
-    part = int(ours[3]) if ours and ours[3] else None
-    return Reported(number_id, status, wamid, message_id, submission, at, who, code, words, part)
+    message_id, submission, part, job_at = (sent_along.get(name) for name in ("id", "nth", "part", "job"))
+    return Reported(number_id, status, wamid, message_id, submission, at, who, code, words, part, job_at)
 
 
 def _message(number_id: str, each: Any, people: list[Any]) -> Told:
