@@ -85,7 +85,7 @@ class Worker:
             ours: Known = await timed(self._known)
             work = Work.of(await asyncio.to_thread(_read, batches))
             for batch_id in work.unreadable:
-                await timed(_set_aside, batch_id)
+                await timed(self._set_aside, batch_id)
             while not work.over and await self._on_duty(timed):
                 await timed(self._step, work, ours)
                 if not on_postgres():
@@ -113,6 +113,12 @@ class Worker:
 
     def _known(self, now: int) -> Known:
         return cloud_taking.known(cloud_lines.lines(self._settings), optout.more(self._settings.stop_words))
+
+    def _set_aside(self, batch_id: int, now: int) -> None:
+        """Not by one that has lost the duty: the batch is gone then, and another one may have its id."""
+        with write():
+            if duty.ours(DUTY, self._owner, now):
+                cloud_inbox.set_aside(batch_id, Aside.UNREADABLE, now)
 
     def _step(self, work: Work, ours: Known, now: int) -> None:
         """One transaction."""
@@ -154,8 +160,9 @@ class Worker:
                 raise
             except Exception:
                 with write():
-                    cloud_inbox.count("", Counted.FAILED, 1, now)
-                    cloud_inbox.advance(*work.after([item]), now)
+                    if duty.ours(DUTY, self._owner, now):
+                        cloud_inbox.count("", Counted.FAILED, 1, now)
+                        cloud_inbox.advance(*work.after([item]), now)
                 work.took([item])
 
 
@@ -227,10 +234,6 @@ def _number(told: Told) -> str:
 
 def _waiting(now: int) -> list[Batch]:
     return cloud_inbox.waiting()
-
-
-def _set_aside(batch_id: int, now: int) -> None:
-    cloud_inbox.set_aside(batch_id, Aside.UNREADABLE, now)
 
 
 def _read(batches: list[Batch]) -> list[tuple[Batch, list[Told] | None]]:

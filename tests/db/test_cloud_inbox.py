@@ -149,6 +149,38 @@ async def test_a_worker_that_is_stopped_in_the_middle_leaves_the_rest(hand: Hand
     assert 0 == CloudBatch.select().count() + CloudProgress.select().count()
 
 
+@pytest.mark.parametrize("body", [b"{", batch(change("messages", [text("hi", "4915200000000")]))])
+async def test_who_has_lost_the_duty_meanwhile_leaves_batches_alone(
+    hand: Hand, post: Post, monkeypatch: Any, body: bytes
+) -> None:
+    """Another one has worked through it, and the next one that came may have its id: what is wrong with the first must
+    not count for it."""
+    (message,) = sent(hand)
+    real, whole = cloud.Work.of, replies.take_one
+
+    def slowly(read: Any) -> cloud.Work:
+        duty.leave(cloud.DUTY, post.worker._owner)
+        (old,) = proxy.tuples(CloudBatch.select(CloudBatch.id))
+        CloudBatch.delete().execute()
+        again = batch(change("statuses", [told(message, "read"), {"odd": 1}]))
+        CloudBatch.create(id=old[0], at=post.clock(), body=again)
+        post.worker._held_at = float("inf")  # it has not noticed yet
+        return real(read)
+
+    def breaks(*given: Any) -> Any:
+        raise KeyError
+
+    post.store(body)
+    monkeypatch.setattr(cloud.Work, "of", slowly)
+    monkeypatch.setattr(replies, "take_one", breaks)
+    await post.worker._round(post.timed)
+    assert (0, 0) == (CloudProgress.select().count(), cloud_inbox.set_aside_count())
+    monkeypatch.setattr(cloud.Work, "of", real)
+    monkeypatch.setattr(replies, "take_one", whole)
+    await post.work(cloud.Worker(post.settings))
+    assert State.READ == fresh(message).state
+
+
 async def test_a_batch_of_several_kinds_goes_on_with_what_is_left_of_it(
     hand: Hand, post: Post, monkeypatch: Any
 ) -> None:
