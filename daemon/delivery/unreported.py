@@ -4,6 +4,8 @@ nothing can be told to this installation at all. Then their transport is asked (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from daemon.accounts import cloud_standing, pacing
 from daemon.db.connection import write
@@ -57,30 +59,31 @@ def due(account: str, after: Place, now: int) -> Due:
 
 def _overdue(account: str, after: Place, now: int) -> Due:
     late = (Message.account == account, Message.state == State.ACCEPTED.value, Message.accepted_at <= now - SILENT_MS)
-    behind = (Message.accepted_at >= after.at,)
     columns = (Message.accepted_at, Message.id, Message.transport_id)
-    query = Message.select(*columns).where(*late, *behind).order_by(Message.accepted_at, Message.id)
-    return _some(tuples(query.limit(LOOKED_AT)), after)
+    query = Message.select(*columns).where(*late, *_behind(Message.accepted_at, after))
+    return _some(tuples(query.order_by(Message.accepted_at, Message.id).limit(LOOKED_AT)), after)
 
 
 def _followed(account: str, after: Place, now: int) -> Due:
-    since = max(now - FOLLOWED_MS, after.at)
-    mine = (Message.account == account, Message.submitted_at >= since, Message.submitted_at <= now - SOON_MS)
+    since = max(after, Place(now - FOLLOWED_MS), key=attrgetter("at"))
+    mine = (Message.account == account, Message.submitted_at <= now - SOON_MS, *_behind(Message.submitted_at, since))
     columns = (Message.submitted_at, Message.id, Message.transport_id, Message.state)
     rows = tuples(Message.select(*columns).where(*mine).order_by(Message.submitted_at, Message.id).limit(LOOKED_AT))
     return _some([(at, id_, name if state in FOLLOWED else None) for at, id_, name, state in rows], after)
+
+
+def _behind(at: Any, place: Place) -> tuple[Any, ...]:
+    """Those after that place: a whole batch has one time."""
+    return at >= place.at, (at > place.at) | (Message.id > place.message_id)
 
 
 def _some(rows: list[tuple[int, int, str | None]], after: Place) -> Due:
     ids: list[str] = []
     last = after
     for at, message_id, transport_id in rows:
-        if (at, message_id) <= (after.at, after.message_id):
-            continue
         if len(ids) == AT_ONCE:
             return Due(ids, last)
         last = Place(at, message_id)
         if transport_id:
             ids.append(transport_id)
-    more = len(rows) == LOOKED_AT and last != after
-    return Due(ids, last if more else None)
+    return Due(ids, last if len(rows) == LOOKED_AT else None)

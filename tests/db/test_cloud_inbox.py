@@ -462,7 +462,8 @@ async def test_what_nobody_reports_is_asked_for_once_in_a_round(hand: Hand, post
 def test_a_round_goes_on_where_it_was(hand: Hand, clock: Any, monkeypatch: Any) -> None:
     """Each once, however many have the same time."""
     monkeypatch.setattr(unreported, "AT_ONCE", 2)
-    messages = sent(hand, 5)
+    monkeypatch.setattr(unreported, "LOOKED_AT", 3)
+    messages = sent(hand, 7)
     Message.update(submitted_at=clock(), accepted_at=clock()).execute()
     clock.advance(unreported.SILENT_MS)
     place: unreported.Place | None = unreported.Place()
