@@ -66,9 +66,14 @@ def asked(account: str, now: int) -> None:
 
 
 def hold(account: str, kind: Hold, until: int | None, detail: Told, now: int) -> None:
-    """Part of the caller's transaction: it may not send until then; for a day where no end is named."""
-    changes = {"hold": kind.value, "until": until or now + UNNAMED_MS, "detail": str(detail), "coded": filed(detail)}
+    """Part of the caller's transaction: it may not send until then; where no end is named for a day, or as long as is
+    known already: what fails over it says less than what has told of it."""
     with write():
+        before = of(account, now).hold
+        if until is None and before is not None and before.hold is kind:
+            return
+        ends = until or max(now + UNNAMED_MS, before.until_ms or 0 if before else 0)
+        changes = {"hold": kind.value, "until": ends, "detail": str(detail), "coded": filed(detail)}
         CloudStanding.insert(account=account).on_conflict_ignore().execute()
         CloudStanding.update(told_at=now, **changes).where(CloudStanding.account == account).execute()
         after_commit(partial(log.warning, "account.hold_told", account=account, hold=kind.value, until=until))

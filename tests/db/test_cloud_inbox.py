@@ -418,6 +418,23 @@ async def test_an_error_of_the_account_holds_it(hand: Hand, post: Post, clock: A
     assert State.FAILED == fresh(message).state
 
 
+async def test_an_error_without_an_end_leaves_an_end_that_meta_has_named(hand: Hand, post: Post, clock: Any) -> None:
+    """What was on its way when the account was restricted fails over it, too, and says less. Another trouble is told,
+    and ends no sooner."""
+    ends = clock() + 3 * DAY_MS
+    cloud_standing.hold("default", Hold.RESTRICTED, ends, "until then", clock())
+    for code, kind in ((131031, Hold.RESTRICTED), (131042, Hold.PAYMENT)):
+        (message,) = sent(hand)
+        await post.take(change("statuses", [failed(code, named(message), wamid=f"wamid.{code}")]))
+        hold = cloud_standing.of("default", clock()).hold
+        assert hold is not None
+        assert (kind, ends, code == 131031) == (hold.hold, hold.until_ms, hold.detail == "until then")
+    cloud_standing.hold("default", Hold.RESTRICTED, clock() + DAY_MS, "sooner", clock())
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert clock() + DAY_MS == hold.until_ms
+
+
 async def test_what_was_told_is_remembered_for_more_than_eight_days(hand: Hand, post: Post, clock: Any) -> None:
     """Meta repeats for a week what it was not answered."""
     cloud_inbox.first_time("x", clock())
