@@ -33,6 +33,7 @@ class Ask:
         self._asked: deque[tuple[float, int]] = deque()  # when how many were asked for, in the last hour
         self._task: asyncio.Task[None] | None = None
         self._told: Health | None = None  # the hold that Meta has told of
+        self._beside = False  # something else has held the account since that was heeded
 
     async def run(self) -> bool:
         """Begin what is due."""
@@ -50,15 +51,16 @@ class Ask:
         return False
 
     async def _heed(self) -> None:
-        """Meta may have told that the account may not send for now, or that it may again."""
+        """Meta may have told that the account may not send for now, or that it may again. While something else holds it
+        that comes first."""
         standing = self._context.standing
         hold = (await self._context.db.timed(cloud_standing.of, self._context.account)).hold
-        if hold == self._told:
+        if standing.hold is not None and standing.hold != self._told:
+            self._beside = True
+        if hold == self._told and (standing.hold is not None or not self._beside):
             return
-        if standing.hold is not None and standing.hold == self._told:
-            standing.hold = None
-        if hold is not None and standing.hold is None:
-            standing.hold = hold
+        if standing.hold is None or standing.hold == self._told:
+            standing.hold, self._beside = hold, False
         self._told = hold
         await standing.report()
 
