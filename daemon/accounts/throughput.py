@@ -18,7 +18,7 @@ WHOLE = 1_000  # per mille
 LEAST = 50
 BACK_IN_S = 120  # from nothing to the whole
 ONCE_MS = 1_000  # messages that were in flight together are refused together: that lowers it once
-LONGEST_AHEAD_MS = 3_600_000  # anything longer was stored while the clock was ahead
+LONGEST_AHEAD_MS = 300_000  # anything longer was stored while the clock was ahead
 
 
 def take(number: str, most: int, rate: int, now: int) -> Turns:
@@ -26,9 +26,7 @@ def take(number: str, most: int, rate: int, now: int) -> Turns:
     with write_fleeting():
         row = _row(number)
         gap_ms = 1_000 / (rate * share(row, now) / WHOLE)
-        at = max(row.next_at, float(now))
-        if at > now + LONGEST_AHEAD_MS:
-            at = float(now)
+        at = max(_next_at(row, now), float(now))
         _take(number=number, next_at=at + most * gap_ms)
     return Turns(most, at - now, gap_ms)
 
@@ -37,7 +35,7 @@ def lower(number: str, pause_ms: int, now: int) -> None:
     """It was too much: nothing goes during the pause, and half as much after it."""
     with write():
         row = _row(number)
-        changes: dict[str, float] = {"next_at": max(row.next_at, float(now + pause_ms))}
+        changes: dict[str, float] = {"next_at": max(_next_at(row, now), float(now + pause_ms))}
         if not 0 <= now - row.lowered_at < ONCE_MS:
             changes |= {"share": max(share(row, now) // 2, LEAST), "lowered_at": now}
         Throughput.update(changes).where(Throughput.number == number).execute()
@@ -45,7 +43,13 @@ def lower(number: str, pause_ms: int, now: int) -> None:
 
 def share(row: Throughput, now: int) -> int:
     """What it may send now of what Meta allows, per mille."""
+    if row.lowered_at > now + LONGEST_AHEAD_MS:
+        return WHOLE
     return min(WHOLE, row.share + max(now - row.lowered_at, 0) // BACK_IN_S)
+
+
+def _next_at(row: Throughput, now: int) -> float:
+    return row.next_at if row.next_at <= now + LONGEST_AHEAD_MS else 0.0
 
 
 def _row(number: str) -> Throughput:

@@ -29,11 +29,14 @@ def test_too_much_pauses_everybody_and_halves_the_speed_for_a_while(database: st
     assert 10 == throughput.take("1", 1, 100, NOW + BACK_IN_S * WHOLE).gap_ms
 
 
-@pytest.mark.parametrize("back_ms", [7 * 86_400_000])
+@pytest.mark.parametrize("back_ms", [600_000, 7 * 86_400_000])
 def test_a_clock_that_was_ahead_stops_nobody(database: str, back_ms: int) -> None:
-    """Turns of the far future are not waited for."""
+    """Turns of the future are not waited for, and nobody is slowed down over what was too much then."""
     throughput.take("1", 1, 1, NOW + back_ms)
     assert 0 == throughput.take("1", 1, 1, NOW).in_ms
+    throughput.lower("2", 1_000, NOW + back_ms)
+    turns = throughput.take("2", 1, 100, NOW)
+    assert (0, 10) == (turns.in_ms, round(turns.gap_ms))
 
 
 def test_a_file_has_one_id_for_each_number_until_meta_forgets_it(database: str) -> None:
