@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from daemon import errors
@@ -13,12 +14,13 @@ from daemon.accounts import cloud_standing, directory, limits, portfolios
 from daemon.accounts.portfolios import Reach
 from daemon.campaigns import cloud_templates
 from daemon.config import Settings
-from daemon.i18n.coded import Coded, part, refusal
+from daemon.i18n.coded import Coded, Refusal, part, refusal
 from daemon.server.refusals import Step as Says
 from daemon.server.refusals import Why
 from daemon.transports.cloud.graph import Graph, GraphNumber, words
 
 Answer = TypeVar("Answer")
+Wait = Callable[[Says], Refusal]
 BLOCKED = "BLOCKED"
 
 
@@ -98,10 +100,10 @@ async def look(account: Known) -> Setup:
     if number is not None and not can:
         of_number = refusal(Says.NUMBER_BLOCKED, reason=number.able.details or number.status)
     waits_for = Step.TOKEN if ids else Step.IDS
-    wait = refusal(Says.NOT_LOOKED_AT, step=list(Step).index(waits_for) + 1)
+    wait = partial(_later, list(Step).index(waits_for) + 1)
     token = refusal(Says.TOKEN_MISSING)
     if own.cloud_token and not asked:
-        token = wait
+        token = wait(Says.TOKEN_TAKEN)
     elif own.cloud_token:
         token = refusal(Says.TOKEN_REFUSED, reason=part(fault)) if fault else refusal(Says.TOKEN_TAKEN)
     return Setup(
@@ -110,7 +112,7 @@ async def look(account: Known) -> Setup:
         [
             Found(Step.IDS, ids, refusal(Says.IDS_SET if ids else Says.IDS_MISSING)),
             Found(Step.TOKEN, number is not None if asked or not own.cloud_token else None, token),
-            Found(Step.NUMBER, can if number else None, of_number or (refusal(Says.NUMBER_READY) if can else wait)),
+            Found(Step.NUMBER, can if number else None, of_number or (refusal if can else wait)(Says.NUMBER_READY)),
             _asked(Step.PERMISSION, number, of_templates, Says.TEMPLATES_READABLE, Says.TEMPLATES_BARRED, wait),
             _secrets(own),
             _address(own, account.heard_at),
@@ -119,6 +121,11 @@ async def look(account: Known) -> Setup:
             Found(Step.TEMPLATE, account.approved, refusal(Says.APPROVED if account.approved else Says.NONE_APPROVED)),
         ],
     )
+
+
+def _later(step: int, what: Says) -> Refusal:
+    """That cannot be looked at before that step is done. what: what is said where it is as it should be."""
+    return refusal(Says.NOT_LOOKED_AT, step=step, what=part(refusal(what)))
 
 
 async def _try(ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer | None, Any]:
@@ -134,9 +141,9 @@ async def _first(graph: Graph) -> None:
         return
 
 
-def _asked(step: Step, number: GraphNumber | None, fault: Any, well: Says, badly: Says, wait: Coded) -> Found:
+def _asked(step: Step, number: GraphNumber | None, fault: Any, well: Says, badly: Says, wait: Wait) -> Found:
     if number is None:
-        return Found(step, None, wait)
+        return Found(step, None, wait(well))
     return Found(step, fault is None, refusal(badly, reason=part(fault)) if fault else refusal(well))
 
 
@@ -152,7 +159,7 @@ def _address(own: Settings, heard_at: int) -> Found:
     return Found(Step.ADDRESS, bool(heard_at), refusal(Says.HEARD if heard_at else Says.ADDRESS_MISSING))
 
 
-def _subscription(number: GraphNumber | None, apps: list[str] | None, fault: Any, wait: Coded) -> Found:
+def _subscription(number: GraphNumber | None, apps: list[str] | None, fault: Any, wait: Wait) -> Found:
     if apps is not None and not apps:
         return Found(Step.SUBSCRIPTION, False, refusal(Says.NOT_SUBSCRIBED))
     return _asked(Step.SUBSCRIPTION, number, fault, Says.SUBSCRIBED, Says.SUBSCRIPTION_UNKNOWN, wait)

@@ -48,7 +48,7 @@ class Step(Wording):
         "Set WASENDER_ALLOWED_HOSTS to the public name by which Meta reaches this installation, and start it anew: "
         "requests for other names are refused.",
     )
-    NOT_LOOKED_AT = "cloud_not_looked_at", "This is looked at as soon as step {step} is done."
+    NOT_LOOKED_AT = "cloud_not_looked_at", "Checked once step {step} is done: {what}"
 
 
 class Why(Wording):

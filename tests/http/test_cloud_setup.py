@@ -50,8 +50,11 @@ async def test_each_missing_step_says_what_to_do(started: Any) -> None:
     later = dict.fromkeys(("number", "permission", "subscription"))
     missing = ("ids", "token", "secrets", "address", "webhook", "template")
     assert dict.fromkeys(missing, False) | later == steps(found)
-    waiting = {each["sentence"] for each in found["steps"] if each["done"] is None}
-    assert {"This is looked at as soon as step 1 is done."} == waiting
+    waiting = {each["step"]: each["sentence"] for each in found["steps"] if each["done"] is None}
+    assert "Checked once step 1 is done: The number can send." == waiting["number"]
+    assert (
+        "Checked once step 1 is done: An app is subscribed to the WhatsApp Business Account." == waiting["subscription"]
+    )
     assert None is found["number"]
     assert all(each["sentence"].endswith(".") and each["code"].startswith("cloud_") for each in found["steps"])
 
