@@ -159,6 +159,10 @@ class Passed(Recorded):
     REST_STAYS = "rest_stays", "Only a part of it was sent: the campaign was stopped before the rest."
     PART_IN_DOUBT = "part_in_doubt", "It is unclear whether part {part} of {of} was sent ({what}): {why}"
     PART_FAILED = "part_failed", "Part {part} of {of} was not delivered ({what}): {why}"
+    PART_NOT_AGAIN = (
+        "part_not_sent_again",
+        "{why}. A retry cannot send that part alone: duplicate the campaign for those who failed.",
+    )
     NOT_SENT = "whatsapp_says_not_sent", "WhatsApp says it was not sent"
     NEVER_APPEARED = "never_appeared", "it never appeared in the chat: {evidence}"
     NEVER_TICKED = (

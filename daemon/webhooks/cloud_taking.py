@@ -162,7 +162,7 @@ def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
 
 def why(code: int | None, words: str) -> Why | None:
     """Why it was not delivered."""
-    return (words or None) if code is None else codes.rule(code).told(code, words)
+    return (words or None) if code is None else codes.reported(code, words)
 
 
 def take(each: Told, ours: Known, came_at: int, now: int) -> None:

@@ -247,14 +247,17 @@ async def test_something_that_fails_unforeseen_is_left_out_alone(hand: Hand, pos
 
 
 async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None:
-    """As number or text; in Meta's words where there is no code; who has stopped marketing is suppressed, once."""
-    messages = sent(hand, 4)
-    for each, code in zip(messages, (131049, "131050", 999, 131026), strict=True):
+    """As number or text; in Meta's words where there is no code; who has stopped marketing is suppressed, once. Of what
+    would be tried again after an answer nobody says that it is: it is not."""
+    messages = sent(hand, 6)
+    for each, code in zip(messages, (131049, "131050", 999, 131026, 131000, 130429), strict=True):
         callback = named(each)
         await post.take(change("statuses", [failed(code, callback, "Words of Meta.", wamid=f"wamid.{each.id}")]))
-    assert ["failed"] * 4 == [state(each) for each in messages]
+    assert ["failed"] * 6 == [state(each) for each in messages]
     found = ["cloud_held_back", "cloud_marketing_stopped", "cloud_refused", "cloud_undeliverable"]
+    found += ["cloud_not_delivered_for_now"] * 2
     assert found == [fresh(each).failed_by for each in messages]
+    assert "(error 131000). It is not sent again by itself: retry it. Words of Meta." in str(fresh(messages[4]).error)
     assert "Meta refused it with error 999: Words of Meta." == fresh(messages[2]).error
     (entry,) = Suppression.select()
     assert (messages[1].number, suppression.WHATSAPP) == (entry.number, entry.source)

@@ -277,4 +277,6 @@ async def test_a_retry_sends_the_last_part_alone_and_no_other_one_twice(bench: A
         await bench.run_out(chat, job)
         assert again == chat.arrived
     assert (State.FAILED, ["sent", "failed", "sent"]) == state()
-    assert "Part 2 of 3 was not delivered (map.png): WhatsApp accepted" in Message.get().error
+    error = Message.get().error
+    assert "Part 2 of 3 was not delivered (map.png): WhatsApp accepted" in error
+    assert "message. A retry" not in error and "A retry cannot send that part alone" in error

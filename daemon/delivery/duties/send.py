@@ -18,7 +18,7 @@ from daemon.delivery.lanes import Doubt, Lane
 from daemon.delivery.parts import Piece
 from daemon.delivery.refusals import Passed
 from daemon.delivery.waits import Stopping
-from daemon.i18n.coded import refusal
+from daemon.i18n.coded import Clause, Coded, refusal
 from daemon.models import Job, Message
 from daemon.telemetry import counts
 from daemon.telemetry.counts import Counted
@@ -110,7 +110,9 @@ class Send:
             return
         if begun == len(split):  # a person has retried it: no part goes out twice
             why = await self._context.db.call(parts.failed, lane.message.id)
-            await self._endings.move(lane, moves.fail, why or refusal(Passed.NOT_DELIVERED))
+            clause = Clause(why) if isinstance(why, Coded) else why
+            told = refusal(Passed.PART_NOT_AGAIN, why=clause) if clause else refusal(Passed.NOT_DELIVERED)
+            await self._endings.move(lane, moves.fail, told)
             return
         for at, outgoing in enumerate(split[begun:], begun):
             if not await self._part(lane, outgoing, Piece(at, whats), began):

@@ -34,6 +34,9 @@ class Do(StrEnum):
     HOLD_TEMPLATE = "hold_template"  #: every campaign with it
 
 
+PASSING = frozenset({Do.RETRY, Do.WAIT, Do.SLOW_DOWN, Do.PAIR, Do.LATER})  # an answer with it is tried again by itself
+
+
 @dataclass(frozen=True)
 class Rule:
     """What an error leads to. hold: the word for the account's hold. wait_s: how long to wait, if Meta does not say."""
@@ -116,6 +119,15 @@ def rule(code: int | None, subcode: int = 0) -> Rule:
     if code in PERMISSIONS:
         return _PERMISSION
     return OTHER if code is None else RULES.get(code, OTHER)
+
+
+def reported(code: int, details: str) -> Coded:
+    """The sentence for people about a message that failed by this after Meta had taken it: nobody sends it again by
+    itself, as a report is no proof."""
+    found = rule(code)
+    if found.do in PASSING:
+        return refusal(Meta.NOT_FOR_NOW, details=details or NO_DETAILS, number=code)
+    return found.told(code, details)
 
 
 def known(code: int, subcode: int = 0) -> bool:

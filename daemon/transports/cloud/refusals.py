@@ -31,6 +31,11 @@ class Meta(Wording):
         "Meta limits this account's utility templates for some days, because some were in the wrong category.",
     )
     TROUBLE = "cloud_trouble", "Meta's service has a problem of its own: it is tried again."
+    NOT_FOR_NOW = (
+        "cloud_not_delivered_for_now",
+        "Meta took the message and could not deliver it, because of a passing problem (error {number}). It is not sent "
+        "again by itself: retry it. {details}",
+    )
     MAINTENANCE = "cloud_maintenance", "Meta is working on this number: sending goes on by itself in a few minutes."
     GONE = (
         "cloud_number_gone",
