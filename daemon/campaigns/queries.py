@@ -19,7 +19,7 @@ from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.delivery import job_moves, old_history
 from daemon.i18n.coded import Filed
-from daemon.models import Job, Message
+from daemon.models import UNDECIDED, Account, Job, Message
 from daemon.states import FILLING, MAY_RUN, OPEN, JobState, PersonKey, State
 
 PAGE = 100
@@ -139,7 +139,8 @@ def messages_everywhere(
     if job_id is not None:
         query = query.where(Message.id.in_(_by_job(Job.id == job_id, Message.id, state, cursor, limit + 1)))
         return _page(query, limit)
-    which = [getattr(Job, state) > 0, *([Job.account == account] if account is not None else [])]
+    some = UNDECIDED if state == State.UNCERTAIN else getattr(Job, state) > 0
+    which = [some, *([Job.account == account] if account is not None else [])]
     if (Job.select(peewee.fn.SUM(getattr(Job, state))).where(*which).scalar() or 0) > FEW:
         query = query.where(Message.job.in_(rights.within(Job.select(Job.id).where(*which), Job.account)))
     else:
@@ -180,7 +181,7 @@ def messages_to(
 ) -> tuple[list[MessageRow], int | None]:
     """A person's messages, of all jobs and accounts or of one account, oldest first, after the cursor; and the cursor
     of the next page."""
-    accounts = [account] if account is not None else Job.select(Job.account).distinct()
+    accounts = [account] if account is not None else Account.select(Account.name)
     theirs = Message.select(Message.id).where(Message.account.in_(accounts), Message.person == person)
     theirs = rights.within(theirs, Message.account)
     # + 0: in the order of no index, so that it is not followed through all messages, to find a few of them.

@@ -9,6 +9,7 @@ goes on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +23,7 @@ from peewee import chunked
 from daemon.ages import Ages
 from daemon.db.proxy import in_order, locked, tuples
 from daemon.delivery import old_history
-from daemon.delivery.chunks import Chunks
+from daemon.delivery.chunks import HELD_S, Chunks
 from daemon.delivery.old_history import Line
 from daemon.models import (
     GONE,
@@ -137,7 +138,8 @@ class Sweep:
         how much was removed, as part of it."""
         left, removed, more = self._chunks.size, 0, True
         with self._chunks.transaction():
-            while left > 0 and more:
+            give_up = time.monotonic() + HELD_S  # of small jobs each costs more than its messages
+            while left > 0 and more and time.monotonic() < give_up:
                 found = self._next(now)
                 more = found is not None
                 if found is not None:
