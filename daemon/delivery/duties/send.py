@@ -80,7 +80,7 @@ class Send:
 
     def _composed(self, room: int, now: int, **terms: Any) -> list[tuple[Message, Outgoing | Exception]]:
         """On the database thread, at once: between two calls there would be a whole batch of moves."""
-        claimed = claim.claim(self._context.account, room, now, **terms)
+        claimed = claim.claim(self._context.account, room, now=now, **terms)
         try:
             found: Sequence[Outgoing | Exception] = compose.several(self._context.settings, claimed)
         except errors.DatabaseBusy as error:
