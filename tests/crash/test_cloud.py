@@ -72,9 +72,11 @@ def test_faults_neither_lose_nor_double(tmp_path: Path) -> None:
     tally = cloud.play(faults, tmp_path, Place())
 
     assert [] == tally.wrong
-    assert (len(faults), tally.messages, 0, 0, 1) == (
-        tally.crashes, tally.delivered_once, tally.duplicates, tally.lost, tally.uncertain,
+    assert (len(faults), tally.messages, 0, 0) == (
+        tally.crashes, tally.delivered_once, tally.duplicates, tally.lost,
     )  # fmt: skip
+    # Whose answer was cut off unreported; and who else was just being handed over when the sender was killed.
+    assert 1 <= tally.uncertain <= 1 + cloud.AT_ONCE
 
 
 async def ask(session: aiohttp.ClientSession, method: str, url: str, **what: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,15 @@ def test_ctrl_c_leaves_nothing_behind(checkout: Path) -> None:
         except OSError:
             return False
 
-    eventually(healthy, 20)
-    eventually(lambda: chrome_processes(checkout), what="Chrome runs")
-
-    os.killpg(process.pid, signal.SIGINT)
-
-    process.wait(60)
+    try:
+        eventually(healthy, what="it answers")
+        eventually(lambda: chrome_processes(checkout), what="Chrome runs")
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     assert [] == chrome_processes(checkout)
     assert not (checkout / "run/supervisor.sock").exists()
 
