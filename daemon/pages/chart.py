@@ -1,4 +1,4 @@
-"""The chart of a job over time: outcomes in equal stretches, one bar each. Pure: numbers in, SVG out.
+"""The chart of a job over time: outcomes in equal stretches, one bar each. Numbers in, SVG out.
 
 One path for each kind of outcome keeps it small however many bars there are; its colours are in `job.css`.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from daemon.campaigns.timeline import Stretch
+from daemon.contacts import masking
 
 HEIGHT = 100
 STEP, BAR = 10, 8  # a bar and its gap, a bar alone
@@ -29,19 +30,24 @@ class Band:
     tip: str
 
 
-def bars(stretches: Sequence[Stretch], label: str, tips: Sequence[str] = (), bands: Sequence[Band] = ()) -> Markup:
+class Picture(Markup):
+    """Shown to everybody as it was drawn: its coordinates may look like telephone numbers, and its words have been
+    masked already."""
+
+
+def bars(stretches: Sequence[Stretch], label: str, tips: Sequence[str] = (), bands: Sequence[Band] = ()) -> Picture:
     """The bars as SVG, stacked by KINDS from below; label: what it shows, for those who cannot see it; tips: what each
     bar says when it is pointed at, "" for nothing."""
     width = STEP * max(len(stretches), FEWEST_BARS)
     behind = Markup("").join(
         Markup('<rect class="band" x="{:g}" width="{:g}" height="{}"><title>{}</title></rect>').format(
-            round(band.at * STEP, 1), round(max(1.0, (band.until - band.at) * STEP), 1), HEIGHT, band.tip
+            round(band.at * STEP, 1), round(max(1.0, (band.until - band.at) * STEP), 1), HEIGHT, masking.text(band.tip)
         )
         for band in bands
     )
     over = Markup("").join(
         Markup('<rect class="hit" x="{}" width="{}" height="{}"><title>{}</title></rect>').format(
-            n * STEP, STEP, HEIGHT, tip
+            n * STEP, STEP, HEIGHT, masking.text(tip)
         )
         for n, tip in enumerate(tips)
         if tip
@@ -51,26 +57,28 @@ def bars(stretches: Sequence[Stretch], label: str, tips: Sequence[str] = (), ban
         for kind, outline in _outlines(stretches)
         if outline
     )
-    return Markup(
+    drawn = Markup(
         '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}{}</svg>'
-    ).format(width, HEIGHT, label, behind, paths, over)
+    ).format(width, HEIGHT, masking.text(label), behind, paths, over)
+    return Picture(drawn)
 
 
-def line(values: Sequence[int], label: str, tips: Sequence[str]) -> Markup:
+def line(values: Sequence[int], label: str, tips: Sequence[str]) -> Picture:
     """A small line through the values, one step each, with what each says when it is pointed at."""
     most, step = max(1, *values), 100 / max(1, len(values) - 1)
     at = [(round(n * step, 1), round(28 - 24 * value / most, 1)) for n, value in enumerate(values)]
     hits = Markup("").join(
         Markup('<rect class="hit" x="{:g}" width="{:g}" height="32"><title>{}</title></rect>').format(
-            max(0.0, x - step / 2), step, tip
+            max(0.0, x - step / 2), step, masking.text(tip)
         )
         for (x, _), tip in zip(at, tips, strict=True)
     )
     path = " ".join(f"{x:g},{y:g}" for x, y in at)
-    return Markup(
+    drawn = Markup(
         '<svg class="line" viewBox="0 0 100 32" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<polyline points="{}" vector-effect="non-scaling-stroke"/>{}</svg>'
-    ).format(label, path, hits)
+    ).format(masking.text(label), path, hits)
+    return Picture(drawn)
 
 
 def highest(stretches: Sequence[Stretch]) -> int:

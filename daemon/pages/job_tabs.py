@@ -47,7 +47,7 @@ DONE = {  # what was done to a campaign
 class Drawn:
     """The outcomes over time, as bars and as rows of a table; begins, ends: UTC ms; breaks: in words."""
 
-    bars: Markup
+    bars: chart.Picture
     highest: int
     rows: list[Stretch]
     accepted: bool

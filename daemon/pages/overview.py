@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from babel.dates import format_date
-from markupsafe import Markup
 
 from daemon.accounts import directory, handovers, pacing, rights, status
 from daemon.accounts.directory import AccountRow
@@ -69,7 +68,7 @@ class Tile:
     name: str
     called: str
     total: int
-    line: Markup
+    line: chart.Picture
     days: list[int]
 
 

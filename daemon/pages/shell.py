@@ -24,6 +24,7 @@ from daemon.files import release
 from daemon.i18n import languages
 from daemon.i18n.languages import N_
 from daemon.pages import forms, navigation, notice_words
+from daemon.pages.chart import Picture
 from daemon.pages.content import Names, PageContent
 from daemon.pages.pointing import Said, pointed
 from daemon.pages.refusals import Why
@@ -128,6 +129,8 @@ class _Style:
 
 def _as_seen(value: Any) -> Any:
     """Mask every value that a template writes, in case it forgot the filter `phone`."""
+    if isinstance(value, Picture):
+        return value
     if isinstance(value, Markup):
         return Markup(masking.text(value))  # noqa: S704 (it was safe before)
     return masking.text(value) if isinstance(value, str) else value

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.campaigns.timeline import Stretch
-from daemon.pages import chart
+from daemon.contacts import masking
+from daemon.pages import chart, shell
 
 PART = re.compile(r"M(\d+),([\d.]+)h8v([\d.]+)h-8z")
 
@@ -94,3 +95,15 @@ def test_a_line_goes_through_its_values() -> None:
     drawn = str(chart.line([0, 2, 1], "Read", ["a", "b", "c"]))
     assert 'points="0,28 50,4 100,16"' in drawn
     assert ["a", "b", "c"] == re.findall(r"<title>(.*?)</title>", drawn)
+
+
+def test_those_who_see_numbers_masked_see_the_same_picture() -> None:
+    """Its coordinates are no numbers of anybody; what it says is masked."""
+    values, tips = [1, 0, 3, 0, 2, 5, 0], ["+4915112345678", *"bcdefg"]
+    seen, bars = chart.line(values, "Read", tips), chart.bars([Stretch(n, n) for n in range(30)], "Sent")
+    token = masking.hidden.set(True)
+    try:
+        assert bars == shell._as_seen(bars)
+        assert seen.replace("+4915112345678", "+49•••••••••78") == shell._as_seen(chart.line(values, "Read", tips))
+    finally:
+        masking.hidden.reset(token)
