@@ -11,6 +11,7 @@ The exit code is 1 when anything grows, or when anybody was lost or got a messag
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 import signal
@@ -88,6 +89,7 @@ def soak(folder: Path, minutes: float, seed: int, database: str, browser: bool, 
     psutil.wait_procs(tree, 20)
     wrong += [f"after the end there still was process {each.pid}" for each in tree if not is_dead(each)]
     wrong += [f"the database: {each}" for each in ran.sound()]
+    (folder / "samples.json").write_text(json.dumps(samples.points, default=vars))  # stays where something is wrong
     lines = verdict.judge(samples, MEASURES)
     return Soaked(lines, verdict.judge(samples, TOLD), outcome, deeds.done, wrong)
 
