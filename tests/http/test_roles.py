@@ -250,9 +250,9 @@ async def test_nothing_that_changes_something_answers_to_get(client: Client) -> 
 
 
 def snapshot() -> list[Any]:
-    """All rows of all tables, but sessions, who was given which file, when old things were looked for, and up to where
-    the history was."""
-    beside = (Session, models.AuditEntry, models.AuditHead, models.Kept, models.MetricPosition)
+    """All rows of all tables, but sessions, who was given which file, and what the process does beside: when it looked
+    for old things, up to where it has looked at the history, and which duties it has."""
+    beside = (Session, models.AuditEntry, models.AuditHead, models.Kept, models.MetricPosition, models.Duty)
     return [list(table.select().dicts()) for table in models.TABLES if table not in beside]
 
 

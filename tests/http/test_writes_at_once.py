@@ -31,8 +31,10 @@ from daemon.models import (
     Delivery,
     Duty,
     Job,
+    Kept,
     KeptAnswer,
     MetricCount,
+    MetricPosition,
     SecondFactor,
     Table,
     Tally,
@@ -50,7 +52,8 @@ AT_ONCE = 6
 CSV = b"phone\n+4915110000000\n+4915110000001\n"
 #: what is in the first answer only
 SHOWN_ONCE = {"make_key": "key", "rotate_key": "key", "reset_password": "password"}
-AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount, AuditEntry, AuditHead)  # rows that are there once they are needed
+# Rows that are there once they are needed.
+AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount, MetricPosition, AuditEntry, AuditHead, Kept)
 LATER = "2035-01-01T00:00Z"
 
 
