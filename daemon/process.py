@@ -54,6 +54,7 @@ def run(
                     log.warning("setting.ignored", name=unknown, **({"meant": meant} if meant else {}))
                 data_folder.prepare(settings.data_dir)
                 seat = stack.enter_context(presence.present(settings.db_url))
+                data_folder.see_that_it_is_whole(settings.data_dir)  # a restore that was waited for may have died
                 connection.connect(settings.db_url, seat.sound)
                 started(name)
                 connection.close()

@@ -56,12 +56,12 @@ def backup(
     """
     found = settings.load(data)
     from daemon.db import clock
-    from daemon.ops import audit_upkeep, backup_failures
+    from daemon.ops import audit_upkeep
     from daemon.ops import backup as making
     from daemon.ops.backup import Keep
 
     now = clock.now_ms()
-    with audit_upkeep.noted(found, "backup.make", now), backup_failures.noted(found.data_dir, now):
+    with audit_upkeep.noted(found, "backup.make", now):
         made = making.make(found, to, encrypt or [], Keep(keep, keep_days), now)
     rows, files = sum(made.manifest.rows.values()), len(made.manifest.files)
     lines = [f"{made.file}: {made.size / MB:,.1f} MB, {rows:,} rows, {files:,} files, read through."]

@@ -20,8 +20,7 @@ RESTORING = "restoring.json"  # in it while a backup is being put there, see ops
 
 def prepare(folder: Path) -> None:
     """Make it, readable by its owner only. Raises SetupError."""
-    if (folder / RESTORING).exists():
-        raise errors.SetupError(Why.RESTORE_UNFINISHED, folder=folder)
+    see_that_it_is_whole(folder)
     try:
         if folder.is_symlink():
             folder.stat()  # it leads somewhere: a folder cannot be made in its place
@@ -38,3 +37,9 @@ def prepare(folder: Path) -> None:
     except OSError as error:
         advice = trouble.advice(error)
         raise errors.SetupError(Why.FOLDER_NOT_WRITABLE, folder=folder, reason=error.strerror, advice=advice) from error
+
+
+def see_that_it_is_whole(folder: Path) -> None:
+    """Raises SetupError where a restore has broken off, or is under way."""
+    if (folder / RESTORING).exists():
+        raise errors.SetupError(Why.RESTORE_UNFINISHED, folder=folder)

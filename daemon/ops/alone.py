@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -22,11 +23,11 @@ OTHERS = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_databa
 
 
 @contextmanager
-def alone(url: str) -> Iterator[None]:
-    """Raises BackupRefused where somebody uses it."""
+def alone(url: str) -> Iterator[Callable[[], None]]:
+    """Raises BackupRefused where somebody uses it; what is given does so again, as on PostgreSQL nobody is kept out."""
     if not url.startswith(SQLITE):
         _nobody_connected(url)
-        yield
+        yield partial(_nobody_connected, url)
         return
     file = Path(url.removeprefix(SQLITE))
     durable.make_folder(file.parent)
@@ -38,7 +39,7 @@ def alone(url: str) -> Iterator[None]:
                 f"A process of wasender uses {file}: stop wasender first (systemctl stop wasender)."
             ) from None
         lock.truncate(0)  # who waits for us looks at the database anew
-        yield
+        yield lambda: None
 
 
 def _nobody_connected(url: str) -> None:

@@ -4,8 +4,10 @@ through before it gets its name; and deletes old ones."""
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +16,16 @@ from daemon.accounts import home
 from daemon.config import Settings
 from daemon.contacts.stored import attachment_path
 from daemon.files import durable, release
+from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
-from daemon.ops import archive, snapshot
+from daemon.ops import archive, backup_failures, snapshot
 from daemon.ops.archive import Manifest
 
 FOLDER = "backups"  # in the data folder, where no other place is named
 NAME = re.compile(r"wasender-(\d{8}T\d{6}Z)\.backup(?:\.age)?")
 BESIDE = ("api_key", "secret_key", home.FILE, "selectors.toml")  # of the data folder, where they are there
 ATTACHMENTS = "attachments/"
+STAGING = ".backup-"  # begins the name of a folder in the data folder that has a copy of the database for a while
 DAY_MS = 24 * 3_600_000
 
 
@@ -47,14 +51,24 @@ class Keep:
 def make(settings: Settings, to: Path | None, public_keys: Sequence[str], keep: Keep, now: int) -> Made:
     """Make one. to: a folder, or a file that is not there; None: the folder `backups` in the data folder. public_keys:
     see `archive.recipients`. Raises BackupRefused, DatabaseUnusable, OSError."""
+    with backup_failures.noted(settings.data_dir, now):
+        return _made(settings, to, public_keys, keep, now)
+
+
+def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep: Keep, now: int) -> Made:
     wanted = archive.recipients(public_keys)
+    if (settings.data_dir / RESTORING).exists():
+        raise errors.BackupRefused("A restore has broken off: run `wasender restore` once more, it finishes it.")
     file, ours = _place(settings, to, bool(wanted), now)
+    _sweep(settings.data_dir, file.parent, now)
     if file.exists():
         raise errors.BackupRefused(f"There is a file {file} already: name another one.")
     if not ours and (keep.count or keep.days):
         raise errors.BackupRefused("Old backups are deleted in a folder: name one with --to, not a file.")
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.data_dir) as staging:
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=settings.data_dir) as staging:
         taken = snapshot.take(settings.db_url, Path(staging))
+        if not taken.steps:  # it may be empty because of a fault, and old backups are not to go for it
+            raise errors.BackupRefused("There is nothing of wasender's in the database: see what the settings name.")
         manifest = Manifest(now, release.version(), taken.kind, taken.steps, taken.epoch, taken.rows)
         part = file.with_name(f".{file.name}.part")
         part.unlink(missing_ok=True)
@@ -89,6 +103,18 @@ def _place(settings: Settings, to: Path | None, encrypted: bool, now: int) -> tu
         return folder, False
     name = f"wasender-{instant(now):%Y%m%dT%H%M%SZ}.backup"
     return folder / (f"{name}.age" if encrypted else name), True
+
+
+def _sweep(data_dir: Path, folder: Path, now: int) -> None:
+    """Delete what backups that were killed have left; of parts, which may belong to another data folder's backup that
+    is being made, only old ones."""
+    for each in data_dir.glob(f"{STAGING}*"):
+        shutil.rmtree(each, ignore_errors=True)
+    for each in folder.glob(".wasender-*.part"):
+        with suppress(FileNotFoundError):  # it has got its name just now
+            ours = NAME.fullmatch(each.name.removeprefix(".").removesuffix(".part"))
+            if ours and each.stat().st_mtime < (now - DAY_MS) / 1000:
+                each.unlink()
 
 
 def _prune(made: Path, keep: Keep, now: int) -> list[Path]:

@@ -4,6 +4,7 @@ database is what could not be read."""
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from daemon import errors
 from daemon.files import trouble
+from daemon.ops import under_way
 
 FILE = "backup-failed.json"
+ENDED = "It was ended before it was done."
 
 
 @dataclass(frozen=True)
@@ -25,20 +28,33 @@ class Failure:
 
 @contextmanager
 def noted(folder: Path, now: int) -> Iterator[None]:
-    """A backup is made in here: note that it failed, or that it has succeeded. folder: the data folder."""
-    try:
-        yield
-    except (errors.DaemonError, OSError) as error:
-        why = str(error) if isinstance(error, errors.DaemonError) else trouble.reason(error)
-        with suppress(OSError):  # the disk may be what is full
-            (folder / FILE).write_text(json.dumps(asdict(Failure(now, why))))
-        raise
-    (folder / FILE).unlink(missing_ok=True)
+    """A backup is made in here, while nobody else makes or restores one: note that it failed, or was killed, or that it
+    has succeeded. folder: the data folder. Raises BackupRefused, and what is raised inside."""
+    with under_way.one_at_a_time(folder):
+        _note(folder, Failure(now, ENDED))  # not told as long as this process lives
+        try:
+            yield
+        except (errors.DaemonError, OSError) as error:
+            why = str(error) if isinstance(error, errors.DaemonError) else trouble.reason(error)
+            _note(folder, Failure(now, why))
+            raise
+        (folder / FILE).unlink(missing_ok=True)
+
+
+def _note(folder: Path, failure: Failure) -> None:
+    part = folder / f".{FILE}-{secrets.token_hex(4)}"
+    with suppress(OSError):  # the disk may be what is full
+        try:
+            part.write_text(json.dumps(asdict(failure)))
+            part.replace(folder / FILE)  # also where root has made the one that is there
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def last(folder: Path) -> Failure | None:
-    """The last backup's failure; None where it succeeded, or there was none."""
+    """The last backup's failure; None where it succeeded, or there was none, or one is being made."""
     try:
-        return Failure(**json.loads((folder / FILE).read_text()))
-    except (OSError, ValueError, TypeError):  # it is being written just now
+        failure = Failure(**json.loads((folder / FILE).read_text()))
+    except (OSError, ValueError, TypeError):
         return None
+    return None if failure.why == ENDED and under_way.is_under_way(folder) else failure

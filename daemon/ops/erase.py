@@ -38,12 +38,12 @@ from daemon.models import (
     RowSet,
     Suppression,
 )
-from daemon.ops import people
-from daemon.ops.backup import FOLDER
+from daemon.ops import backup, people, restore
 
 log = structlog.get_logger()
 
-COPIES = ("before-restore-*", "*.db.before-*", f"{FOLDER}/*")  # in the data folder: of earlier moments
+# In the data folder, of earlier moments; the last two are there when a backup or a restore was killed.
+COPIES = ("before-restore-*", "*.db.before-*", f"{backup.FOLDER}/*", f"{backup.STAGING}*", f"{restore.STAGING}*")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Everything is read through, and checked, before anything is changed. What is cha
 restore that breaks off is finished by the next call, at whichever point it was. On PostgreSQL the tables that are there
 go into a schema of their own, in the same transaction that brings those of the backup.
 
-The epoch in the data folder is raised first: whoever then starts finds an older database, see
+The epoch in the data folder is raised before anything else: whoever then starts finds an older database, see
 `delivery/interruptions.py`.
 """
 
@@ -34,13 +34,14 @@ from daemon.delivery.interruptions import Mark
 from daemon.files import durable
 from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
-from daemon.ops import archive, snapshot
+from daemon.ops import archive, snapshot, under_way
 from daemon.ops.alone import alone
 from daemon.ops.archive import File, Manifest
 from daemon.ops.backup import ATTACHMENTS, BESIDE
 
 DATABASES = {"database.sqlite": "sqlite", "database.dump": "postgresql"}
 MEMBER = re.compile(rf"{'|'.join(map(re.escape, (*DATABASES, *BESIDE)))}|{ATTACHMENTS}[A-Za-z0-9_-]{{1,64}}")
+STAGING = ".restore-"  # begins the names of folders that have what is unpacked
 WITH_SQLITE = ("-wal", "-shm", "-closed")  # beside the database, and of no use without it
 
 
@@ -76,12 +77,13 @@ class _Step:
 @dataclass(frozen=True)
 class _Plan:
     """All that is to be done, as `restoring.json` has it. dump: of PostgreSQL, with the schema that the tables which
-    are there get; folders: that are deleted at the end."""
+    are there get; folders: that are deleted at the end; epoch: that the data folder gets."""
 
     steps: list[_Step]
     dump: str | None
     schema: str
     folders: list[str]
+    epoch: int = 0
 
     @property
     def kept(self) -> list[str]:
@@ -97,24 +99,33 @@ def restore(settings: Settings, file: Path, key: Path | None, now: int) -> Resto
     """
     folder = settings.data_dir.resolve()
     durable.make_folder(folder)
-    with alone(settings.db_url):
+    with under_way.one_at_a_time(folder), alone(settings.db_url) as look_again:
         plan = _unfinished(folder)
         if plan is not None:
             _carry_out(settings, folder, plan)
             return Restored(None, plan.kept)
+        _sweep(settings, folder)
         stamp = f"{instant(now):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         with ExitStack() as undo:
-            staging = _folder(folder / f".restore-{stamp}", undo)
+            staging = _folder(folder / f"{STAGING}{stamp}", undo)
             manifest = _unpack(file, archive.identities(key), staging)
             _check(settings, manifest, staging)
             plan = _planned(settings, folder, staging, stamp, manifest, undo)
-            epoch = folder / interruptions.FILE
-            known = max(interruptions.read(epoch).epoch, manifest.epoch)
-            interruptions.raise_to(epoch, Mark(known + 1))
+            undo.callback((folder / RESTORING).unlink, missing_ok=True)
             _note(folder, plan)
+            look_again()  # unpacking takes a while; who starts from here on is kept out by the note
             undo.pop_all()  # from here on it is finished, not undone
         _carry_out(settings, folder, plan)
     return Restored(manifest, plan.kept)
+
+
+def _sweep(settings: Settings, folder: Path) -> None:
+    """Delete what restores that were killed before anything was changed have left."""
+    places = {folder}
+    if settings.db_url.startswith(SQLITE):
+        places.add(Path(settings.db_url.removeprefix(SQLITE)).parent)
+    for each in [each for place in places for each in place.glob(f"{STAGING}*")]:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _folder(path: Path, undo: ExitStack) -> Path:
@@ -174,7 +185,7 @@ def _planned(settings: Settings, folder: Path, staging: Path, stamp: str, manife
         file = Path(settings.db_url.removeprefix(SQLITE))
         ready, beside = staging / "database.sqlite", kept
         if file.parent.resolve() != folder:  # perhaps another disk, where nothing can be renamed to
-            other = _folder(file.parent / f".restore-{stamp}", undo)
+            other = _folder(file.parent / f"{STAGING}{stamp}", undo)
             shutil.copyfile(ready, other / ready.name)
             durable.sync(other / ready.name)
             ready, beside = other / ready.name, file.parent / kept.name
@@ -185,13 +196,14 @@ def _planned(settings: Settings, folder: Path, staging: Path, stamp: str, manife
     else:
         dump = str(staging / "database.dump")
     durable.sync(staging)
-    return _Plan(steps, dump, f"before_restore_{stamp.lower().replace('-', '_')}", folders)
+    known = max(interruptions.read(folder / interruptions.FILE).epoch, manifest.epoch)
+    return _Plan(steps, dump, f"before_restore_{stamp.lower().replace('-', '_')}", folders, known + 1)
 
 
 def _note(folder: Path, plan: _Plan) -> None:
     part = folder / f"{RESTORING}.part"
     text = {"steps": [list(vars(step).values()) for step in plan.steps]} | {
-        name: getattr(plan, name) for name in ("dump", "schema", "folders")
+        name: getattr(plan, name) for name in ("dump", "schema", "folders", "epoch")
     }
     part.write_text(json.dumps(text))
     durable.keep(part, folder / RESTORING)
@@ -208,6 +220,7 @@ def _unfinished(folder: Path) -> _Plan | None:
 
 def _carry_out(settings: Settings, folder: Path, plan: _Plan) -> None:
     """Do what is left of it."""
+    interruptions.raise_to(folder / interruptions.FILE, Mark(plan.epoch))
     if plan.dump is not None:
         _bring_in(settings.db_url, Path(plan.dump), plan.schema)
     parents = {Path(step.kept).parent for step in plan.steps} | {Path(step.place).parent for step in plan.steps}

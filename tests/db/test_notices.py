@@ -276,7 +276,7 @@ def test_a_backup_that_failed_is_told_once(
 ) -> None:
     """`wasender backup` notes it, in whichever process it runs; one that succeeds takes that back."""
     place, folder = tmp_path / "nowhere" / "backups", post.settings.data_dir
-    with pytest.raises(errors.BackupRefused), backup_failures.noted(folder, hand.clock()):
+    with pytest.raises(errors.BackupRefused):
         backup.make(post.settings, place, (), backup.Keep(), hand.clock())
     for _ in range(4):
         post.after(GATHER_MS)

@@ -1,0 +1,162 @@
+"""Backups and restores that are killed, that meet each other, or that find somebody using what they replace."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from daemon import errors
+from daemon.db import clock as db_clock
+from daemon.db import connection
+from daemon.delivery import interruptions
+from daemon.delivery.interruptions import FILE, Presence
+from daemon.files.data_folder import RESTORING
+from daemon.ops import alone, backup, backup_failures, restore, under_way
+from daemon.ops.backup import Keep
+from daemon.ops.backup_failures import Failure
+from tests.conftest import NOW
+from tests.support import forks
+from tests.support.rig import eventually
+
+pytestmark = pytest.mark.usefixtures("fresh_database")
+
+
+def make(settings: Any, to: Path | None = None) -> backup.Made:
+    return backup.make(settings, to, (), Keep(), db_clock.now_ms())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_an_empty_database_takes_no_backups_place(bench: Any, tmp_path: Path) -> None:
+    """One that was lost, or is being replaced: it is told, and old backups stay."""
+    made = make(bench.settings, tmp_path)
+    connection.close()
+    file = Path(bench.settings.db_url.removeprefix("sqlite:///"))
+    aside = file.rename(tmp_path / "aside")
+    file.touch()
+    with pytest.raises(errors.BackupRefused, match="nothing of wasender's"):
+        backup.make(bench.settings, tmp_path, (), Keep(days=1), db_clock.now_ms() + 2 * backup.DAY_MS)
+    assert made.file.exists()
+    assert backup_failures.last(bench.settings.data_dir) is not None
+    aside.rename(file)
+    connection.connect(bench.settings.db_url)
+
+
+def test_what_a_killed_backup_leaves_goes_with_the_next(bench: Any, tmp_path: Path) -> None:
+    """A copy of the database in the clear; and that it was killed is told, but not while it runs."""
+    folder, kept = bench.settings.data_dir, tmp_path / "kept"
+    copy, old, young, mine = (
+        folder / f"{backup.STAGING}x", kept / ".wasender-20300131T030000Z.backup.part",
+        kept / ".wasender-20300131T040000Z.backup.age.part", kept / ".wasender-notes.part",
+    )  # fmt: skip
+    with under_way.one_at_a_time(folder):
+        (folder / backup_failures.FILE).write_text(json.dumps({"at": NOW, "why": backup_failures.ENDED}))
+        assert backup_failures.last(folder) is None
+        with pytest.raises(errors.BackupRefused, match="under way"):
+            make(bench.settings)
+    assert Failure(NOW, backup_failures.ENDED) == backup_failures.last(folder)
+    kept.mkdir()
+    copy.mkdir()
+    for each in (copy / "database.sqlite", old, young, mine):
+        each.touch()
+    for each in (old, mine):
+        os.utime(each, (0, 0))
+
+    make(bench.settings, kept)
+
+    assert (False, False, True, True) == tuple(each.exists() for each in (copy, old, young, mine))
+    assert backup_failures.last(folder) is None
+
+
+def test_nothing_is_saved_where_a_restore_has_broken_off(bench: Any) -> None:
+    """Half of it would be an earlier moment."""
+    (bench.settings.data_dir / RESTORING).touch()
+    with pytest.raises(errors.BackupRefused, match="broken off"):
+        make(bench.settings)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])  # SQLite's file is locked meanwhile
+def test_who_connects_while_a_backup_is_unpacked_is_noticed(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was changed then, so that it can go on."""
+    settings, folder = bench.settings, bench.settings.data_dir
+    Presence(settings).beat(db_clock.now_ms())
+    made, real = make(settings, tmp_path), restore._unpack
+    connection.close()
+    monkeypatch.setattr(alone, "LEAVING_S", 0.1)
+    others: list[Any] = []
+
+    def unpack(*given: Any) -> Any:
+        others.append(psycopg.connect(settings.db_url))
+        return real(*given)
+
+    before = {each.name for each in folder.iterdir()}
+    epoch = interruptions.read(folder / FILE)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(restore, "_unpack", unpack)
+            with pytest.raises(errors.BackupRefused, match="connected"):
+                restore.restore(settings, made.file, None, NOW)
+        assert (epoch, before) == (interruptions.read(folder / FILE), {each.name for each in folder.iterdir()})
+    finally:
+        for each in others:
+            each.close()
+        connection.connect(settings.db_url)
+
+
+def test_a_restore_that_dies_before_its_first_step_still_raises_the_epoch(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is finished by the next, after which nothing is sent on. What one left that died earlier goes."""
+    settings, folder = bench.settings, bench.settings.data_dir
+    Presence(settings).beat(db_clock.now_ms())
+    made = make(settings, tmp_path)
+    left = folder / f"{restore.STAGING}x"
+    left.mkdir()
+    connection.close()
+
+    class Died(BaseException):
+        pass
+
+    def died(*_given: Any) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched, pytest.raises(Died):
+        patched.setattr(restore, "_carry_out", died)
+        restore.restore(settings, made.file, None, NOW)
+    assert (folder / RESTORING).exists() and not left.exists()
+    restore.restore(settings, tmp_path / "any", None, NOW)
+    assert made.manifest.epoch < interruptions.read(folder / FILE).epoch
+    connection.connect(settings.db_url)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_process_that_has_waited_for_a_restore_that_died_does_not_start(
+    bench: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """It had looked for a broken one before it waited."""
+    connection.close()
+    folder = bench.settings.data_dir
+    with Path(bench.settings.db_url.removeprefix("sqlite:///") + "-in-use").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with forks.start(["-m", "daemon.http"], environment, tmp_path, stdout=subprocess.PIPE) as process:
+            try:
+                eventually(lambda: waits(process.pid))
+                (folder / RESTORING).touch()
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                assert process.stdout and "process.refused" in process.stdout.read()
+                assert 1 == process.wait(30)
+            finally:
+                process.kill()
+
+
+def waits(pid: int) -> bool:
+    """Whether a process waits for a lock of a file."""
+    return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
