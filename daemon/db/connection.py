@@ -55,8 +55,9 @@ def unusable(url: str, error: Exception) -> errors.DaemonError:
         advice = "see that it is a file, and that it and its folder can be written to"
     if url.startswith("postgres"):
         advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
-    reason = " ".join(str(error).split())
-    return errors.DatabaseUnusable(f"The database cannot be used ({reason}): {advice}; it was left as it is.")
+    return errors.DatabaseUnusable(
+        f"The database cannot be used ({faults.said(error)}): {advice}; it was left as it is."
+    )
 
 
 def _connect() -> None:
@@ -83,6 +84,8 @@ def opened(url: str) -> peewee.Database:
     try:
         if url.startswith(SQLITE):  # the rest is a plain path: # and ? have no special meaning in it
             return Sqlite(url.removeprefix(SQLITE), pragmas=PRAGMAS, timeout=sqlite.LOOK_S, lock_type="IMMEDIATE")
+        if "#" in url or url.partition("?")[0].count("@") > 1:  # what follows would be taken for the host, and told
+            raise ValueError
         if url.startswith(("postgresql://", "postgres://")):
             given = db_url.parse(url, unquote_password=True, unquote_user=True)
             options = {"prefer_psycopg3": True, "unquote_password": True, "unquote_user": True, **POSTGRES, **given}
@@ -91,12 +94,16 @@ def opened(url: str) -> peewee.Database:
             raise ValueError
         database: peewee.Database = db_url.connect(url, **options)
     except (RuntimeError, ValueError, ImportError):
-        # Neither the URL nor the reason is repeated: both may contain the password.
-        raise errors.DatabaseUnusable(
-            "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
-            "as # and / in the password as %23 and %2F, or leave it out for SQLite."
-        ) from None
+        raise no_url() from None
     return database
+
+
+def no_url() -> errors.DatabaseUnusable:
+    """Neither the URL nor what a library says of it is repeated: both may have the password in them."""
+    return errors.DatabaseUnusable(
+        "WASENDER_DATABASE_URL is not usable: write it as postgresql://user:password@host/name, with signs such "
+        "as # and / in the password as %23 and %2F, or leave it out for SQLite."
+    )
 
 
 @contextmanager
@@ -157,7 +164,7 @@ def available() -> Iterator[None]:
             raise known from error
         if not isinstance(error, peewee.DataError):
             raise
-        raise errors.InvalidInput(Unsent.CANNOT_BE_STORED, reason=error) from error
+        raise errors.InvalidInput(Unsent.CANNOT_BE_STORED, reason=faults.said(error)) from error
 
 
 def _refused(error: Exception, committing: bool) -> errors.DaemonError:
@@ -167,7 +174,7 @@ def _refused(error: Exception, committing: bool) -> errors.DaemonError:
         proxy.database.close()
     if (known := faults.known(error)) is not None:
         return known
-    reason = " ".join(str(error).split())
+    reason = faults.said(error)
     if lost and committing:
         return errors.DatabaseBusy(Unsent.CONNECTION_BROKE, reason=reason)
     return errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason=reason)

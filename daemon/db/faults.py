@@ -35,6 +35,7 @@ _CODES = {
     "54000": "too_long", "54001": "too_long", "54011": "too_long", "54023": "too_long", "SQLITE_TOOBIG": "too_long",
     "XX001": "damaged", "XX002": "damaged", "SQLITE_CORRUPT": "damaged", "SQLITE_NOTADB": "damaged",
 }  # fmt: skip
+VALUE = "22"  # begins the SQLSTATE of what is wrong with a value
 LOCKED = frozenset({"55P03", "SQLITE_BUSY", "SQLITE_LOCKED"})
 
 
@@ -56,6 +57,16 @@ def known(error: BaseException) -> errors.DaemonError | None:
         if kind is None and pattern.search(text):
             kind = named
     return None if kind is None else _MADE[kind]()
+
+
+def said(error: BaseException) -> str:
+    """What the database says, in one line and without what rows have in them: its details and its context repeat that,
+    and where a value is refused its sentence does, too."""
+    for each in (error, *error.args, error.__cause__, error.__context__):
+        if first := getattr(getattr(each, "diag", None), "message_primary", None):
+            text = re.sub(r'".*"', "…", first) if code(error).startswith(VALUE) else first
+            return " ".join(text.split())
+    return " ".join(str(error).split())
 
 
 def locked(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from daemon.db import connection, proxy
+from daemon.db import connection, faults, proxy
 from daemon.db.postgres import Postgres
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class _Listener:
     def failed(self, error: Exception) -> float:
         """Say so, once until it works again; returns after how many seconds to try again."""
         if not self._told:
-            log.warning("notifications.lost", reason=" ".join(str(error).split()))
+            log.warning("notifications.lost", reason=faults.said(error))
             self._told = True
         if isinstance(error, NotPassedOn):
             return POOLED_RETRY_S

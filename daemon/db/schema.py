@@ -20,7 +20,7 @@ import structlog
 from playhouse.migrations import Runner
 
 from daemon import errors
-from daemon.db import sqlite
+from daemon.db import faults, sqlite
 from daemon.files import durable
 
 HISTORY = "schema_migration"
@@ -98,7 +98,7 @@ def _run(database: Any, runner: Any, steps: list[str]) -> None:
     except (peewee.OperationalError, peewee.InterfaceError):
         raise  # the disk is full or the server unreachable: not the steps' fault
     except peewee.DatabaseError as error:
-        raise _refused(" ".join(str(error).split())) from error
+        raise _refused(faults.said(error)) from error
     after = _rows(database)
     for table, count in before.items():
         if after.get(table, 0) < count:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from daemon import errors
-from daemon.db import presence
+from daemon.db import faults, presence
 from daemon.db.sqlite import SQLITE
 from daemon.files import durable
 from daemon.ops import snapshot
@@ -49,6 +49,6 @@ def _nobody_connected(url: str) -> None:
             while (count := (own.execute(OTHERS).fetchone() or (0,))[0]) and time.monotonic() < give_up:
                 time.sleep(LEAVING_S / 50)
     except psycopg.Error as error:
-        raise errors.BackupRefused(f"The database does not answer ({' '.join(str(error).split())}).") from None
+        raise errors.BackupRefused(f"The database does not answer ({faults.said(error)}).") from None
     if count:
         raise errors.BackupRefused(f"{count} others are connected to the database: stop wasender on every host first.")

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.db import connection, inspection
+from daemon.db import connection, faults, inspection
 from daemon.db.schema import HISTORY
 from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
@@ -76,18 +76,20 @@ def migrate(settings: Settings, to: str, tell: Tell) -> Moved:
         _check_steps(source)
         with alone(to):
             _prepare(to)
+        at = ""
         try:
             with snapshot.connected(to) as target:
                 resumed = _begin(target, file)
                 tables = _tables(target)
                 for table in tables:
+                    at = table.name
                     _copy(source, target, table, tell)
                 rows = {table.name: _compared(source, target, table) for table in tables}
                 _finish(target, tables)
         except psycopg.Error as error:
             raise errors.BackupRefused(
-                f"PostgreSQL has refused it ({' '.join(str(error).split())}): mend that, and run it again; it goes on "
-                "where it was."
+                f"PostgreSQL has refused it ({at + ': ' if at else ''}{faults.said(error)}): mend that, and run it "
+                "again; it goes on where it was."
             ) from error
     mark = settings.data_dir / interruptions.FILE
     interruptions.raise_to(mark, Mark(interruptions.read(mark).epoch))  # from now on the database is no file

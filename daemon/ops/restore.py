@@ -27,7 +27,7 @@ from psycopg import sql
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.db import inspection
+from daemon.db import faults, inspection
 from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import Mark
@@ -250,7 +250,7 @@ def _bring_in(url: str, dump: Path, aside: str) -> None:
             move = owned.as_string(own)
             made = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema or "public")).as_string(own)
     except psycopg.Error as error:
-        raise errors.BackupRefused(f"The database does not answer ({' '.join(str(error).split())}).") from None
+        raise errors.BackupRefused(f"The database does not answer ({faults.said(error)}).") from None
     if done:
         return
     script = dump.with_name("restore.sql")
@@ -258,5 +258,6 @@ def _bring_in(url: str, dump: Path, aside: str) -> None:
         url, dump.parent, ["pg_restore", f"--schema={schema or 'public'}", "--no-owner", f"--file={script}", str(dump)]
     )
     script.chmod(0o600)
-    stops = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction"]
+    # terse: its details and its context would repeat what rows have in them
+    stops = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse", "--single-transaction"]
     snapshot.run(url, dump.parent, ["psql", *stops, f"--command={move}", f"--command={made}", f"--file={script}"])

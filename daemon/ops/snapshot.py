@@ -19,12 +19,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from daemon import errors
 from daemon.db import connection
+from daemon.db.postgres import REACH
 from daemon.db.schema import HISTORY
 from daemon.db.sqlite import SQLITE, copy
 
 SERVICE = "wasender"
 DEBIAN = Path("/usr/lib/postgresql")
 LONGEST_REASON = 500
+CONNECT_S = 10
+WAITS = {name: str(value) for name, value in ({"connect_timeout": CONNECT_S} | REACH).items()}
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def _postgres(url: str, folder: Path) -> Snapshot:
         with connected(url) as own, own.transaction():
             own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             moment, schema = _row(own, "SELECT pg_export_snapshot(), current_schema()")
-            dump = ["pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={moment}"]
-            run(url, folder, [*dump, f"--schema={schema}", f"--file={to}"])
+            dump = ["pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=10min"]
+            run(url, folder, [*dump, f"--snapshot={moment}", f"--schema={schema}", f"--file={to}"])
             to.chmod(0o600)
             listed = [
                 name for (name,) in own.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
@@ -102,8 +105,14 @@ def _postgres(url: str, folder: Path) -> Snapshot:
 
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection that may be idle in a transaction as long as it likes. Raises psycopg.Error."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=10) as own:
+    """A connection that may be idle in a transaction as long as it likes. Raises psycopg.Error, DatabaseUnusable (of a
+    URL that is none: what psycopg says of it may have the password in it)."""
+    connection.opened(url)
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise connection.no_url() from None
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as own:
         own.execute("SET idle_in_transaction_session_timeout = 0")
         yield own
 
@@ -117,13 +126,13 @@ def run(url: str, folder: Path, words: Sequence[str]) -> None:
     """Run one of PostgreSQL's programs on the database. The password is in a file for its owner only, not among the
     words, which everybody on the machine can read. Raises BackupRefused."""
     program = _program(words[0])
-    given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    given = WAITS | {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     service = folder / "service.conf"
     lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in given.items())]
     with os.fdopen(os.open(service, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("\n".join(lines) + "\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    environment |= {"PGSERVICEFILE": str(service), "PGSERVICE": SERVICE, "LC_ALL": "C"}
+    # What PG… of the environment adds to the URL (a password, certificates) counts as it does for our own connections.
+    environment = os.environ | {"PGSERVICEFILE": str(service), "PGSERVICE": SERVICE, "LC_ALL": "C"}
     speaks = words[0] != "pg_restore"
     command = [program, *([f"--dbname=service={SERVICE}", "--no-password"] if speaks else []), *words[1:]]
     try:

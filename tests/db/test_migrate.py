@@ -212,3 +212,31 @@ def test_a_row_that_differs_is_noticed(
     monkeypatch.setattr(migrate._Table, "as_postgres", once)
     with pytest.raises(errors.BackupRefused, match="they differ"):
         move(settings, target)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("message", "number", "'+4915112345678 or +4915112345679'"),  # too long
+        ("message", "attempts", "4915112345678"),  # too large
+        ("job", "name", "'Zeferina +4915112345678' || char(0)"),
+    ],
+)
+def test_what_postgresql_refuses_is_told_without_what_stands_in_it(
+    filled: dict[str, Any], settings: Settings, target: str, table: str, column: str, value: str
+) -> None:
+    """Only the table, and why."""
+    connection.connect(settings.db_url)
+    proxy.database.execute_sql(f"UPDATE {table} SET {column} = {value} WHERE id = 1")
+    connection.close()
+    with pytest.raises(errors.BackupRefused, match=rf"\({table}: ") as refused:
+        move(settings, target)
+    assert "Zeferina" not in str(refused.value) and "49151" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["Mirabelle/4711", "Mira@Mirabelle", "x#Mirabelle", "Mirabelle%zz", "x Mirabelle"])
+def test_a_url_that_is_none_is_not_repeated(filled: dict[str, Any], settings: Settings, password: str) -> None:
+    """What a library says of it may have the password in it."""
+    with pytest.raises(errors.DatabaseUnusable) as refused:
+        move(settings, f"postgresql://wasender:{password}@127.0.0.1:1/wasender")
+    assert "Mirabelle" not in str(refused.value) and "4711" not in str(refused.value)
