@@ -55,9 +55,8 @@ def unusable(url: str, error: Exception) -> errors.DaemonError:
         advice = "see that it is a file, and that it and its folder can be written to"
     if url.startswith("postgres"):
         advice = "see that the server runs, and that the user and password of WASENDER_DATABASE_URL are right"
-    return errors.DatabaseUnusable(
-        f"The database cannot be used ({faults.said(error)}): {advice}; it was left as it is."
-    )
+    reason = faults.said(error)
+    return errors.DatabaseUnusable(f"The database cannot be used ({reason}): {advice}; it was left as it is.")
 
 
 def _connect() -> None:
