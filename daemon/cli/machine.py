@@ -106,7 +106,7 @@ def doctor(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Look at what sending needs: Chrome, driver, screen, selectors, WhatsApp's page, disk, clock, zone, port.
+    """Look at what sending needs: Chrome, driver, sandbox, screen, selectors, WhatsApp's page, disk, clock, zone, port.
 
     Each says how it is, and how to mend it. WhatsApp's page is looked at by the senders that run. The report has no
     numbers, texts, names or secrets. The exit code is 7 where something is bad.

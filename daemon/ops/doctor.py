@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import http.client
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypedDict
 
 import psutil
@@ -31,6 +33,7 @@ from daemon.ops.findings import Finding, bad, good, odd, unknown
 ROOM_MB = 500  #: less than that is soon used up by the browser alone
 SLOW_S = 30  #: a clock that is off by more shows wrong times, and holds messages for too long or too short
 NET_S = 8.0
+UNREACHED = (OSError, ValueError, http.client.HTTPException)  #: the last where what answers speaks no HTTP
 DEBIAN = "On Debian: apt install chromium chromium-driver xvfb."
 TOLD = (  # settings that are no secret, and nobody's number, name or text
     "transport", "headless", "delay_min", "delay_max", "long_pause_every", "long_pause_min", "long_pause_max",
@@ -76,13 +79,14 @@ def _browser(settings: Settings) -> Iterator[Finding]:
     from daemon.transports.browser import chrome
 
     found: dict[str, str] = {}
+    programs: dict[str, Path] = {}
     looked: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
         ("chrome", settings.chrome, chrome.find_chrome),
         ("driver", settings.chromedriver, chrome.find_chromedriver),
     )
     for what, setting, find in looked:
         try:
-            program = find(setting)
+            programs[what] = program = find(setting)
             found[what] = chrome.version_of(program)
             yield good(what, f"{program} is version {found[what]}.", version=found[what])
         except errors.SetupError as error:
@@ -91,8 +95,30 @@ def _browser(settings: Settings) -> Iterator[Finding]:
     if len(found) == len(looked) and len(majors) > 1:
         says = f"Chrome is version {found['chrome']}, and its driver {found['driver']}: they do not fit."
         yield bad("versions", says, DEBIAN, **found)
+    yield _sandbox(programs.get("chrome"))
     yield _display(settings)
     yield _selectors(settings)
+
+
+def _sandbox(program: Path | None) -> Finding:
+    """Chrome's own, without which it does not start for an ordinary user."""
+    from daemon.transports.browser import sandbox
+
+    if os.getuid() == 0:
+        mend = "Run this as the user that wasender runs as."
+        return unknown(
+            "sandbox", "Root's Chrome has no sandbox, so it cannot be told whether another user's has.", mend
+        )
+    if sandbox.namespaces():
+        return good("sandbox", "Chrome's sandbox can have the namespaces that it needs.")
+    if program is not None and sandbox.starts(program):
+        return good("sandbox", "Chrome starts with its sandbox.")
+    forbidding = sandbox.forbidding()
+    mend = f"As root: sysctl -w {' '.join(forbidding)}, and a line for it in /etc/sysctl.d/wasender.conf."
+    if not forbidding:
+        mend = "In a container, run it with etc/seccomp.json; see docs/install.md."
+    says = "Namespaces are forbidden here, of which Chrome's sandbox is made: Chrome does not start."
+    return bad("sandbox", says, mend, forbidding=forbidding)
 
 
 def _display(settings: Settings) -> Finding:
@@ -194,11 +220,11 @@ def _clock(settings: Settings) -> Finding:
             told = answer.headers.get("Date")
     except urllib.error.HTTPError as error:
         told = error.headers.get("Date")
-    except (OSError, ValueError) as error:
+    except UNREACHED as error:
         why = getattr(error, "reason", None) or error
         return bad("network", f"{settings.whatsapp_url} cannot be reached ({why}).", mend)
     try:
-        off = (before - email.utils.parsedate_to_datetime(str(told))).total_seconds()
+        off = (before - email.utils.parsedate_to_datetime(str(told)).astimezone()).total_seconds()
     except ValueError:
         return unknown("clock", f"{settings.whatsapp_url} answers, and does not tell the time.")
     if abs(off) > SLOW_S:
@@ -226,7 +252,7 @@ def _port(settings: Settings) -> Finding:
         with urllib.request.urlopen(f"{url}/health", timeout=NET_S) as answer:  # noqa: S310
             if json.load(answer).get("status") == "ok":
                 return good("port", f"wasender answers at {url}.")
-    except (OSError, ValueError, AttributeError):
+    except (*UNREACHED, AttributeError):
         pass
     mend = f"Stop what uses it (ss -ltnp 'sport = :{settings.port}'), or set WASENDER_PORT."
     try:

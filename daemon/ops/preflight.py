@@ -7,6 +7,7 @@ also writes for supervisord how many senders there are to be; with `--senders` o
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import sys
@@ -67,7 +68,7 @@ def wait_for_http(settings: Settings, pid: int) -> None:
         try:
             with urllib.request.urlopen(address(settings) + "/health", timeout=2):  # noqa: S310
                 return
-        except OSError:
+        except (OSError, http.client.HTTPException):  # the latter of something that speaks no HTTP
             time.sleep(0.1)
         if not Path(f"/proc/{pid}").exists():
             raise errors.SetupError(Why.SUPERVISORD_ENDED, log=log)

@@ -35,6 +35,7 @@ LEFT_OUT = {
     "schema.py",
     "chrome.py",
     "display.py",
+    "sandbox.py",
     "ownership.py",
     "owner.py",
     "migrations",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,10 +21,10 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.ops import doctor
 from daemon.ops.findings import Level, bad
-from daemon.transports.browser import chrome, display
+from daemon.transports.browser import chrome, display, sandbox
 from daemon.transports.browser.refusals import Lacking
 from tests.support.commanding import invoke
-from tests.support.rig import free_port
+from tests.support.rig import ROOT, free_port
 
 NUMBER = "+4915112345678"
 
@@ -71,13 +73,14 @@ def test_a_machine_that_has_everything(look: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(chrome, "find_chromedriver", lambda _: Path("/usr/bin/chromedriver"))
     monkeypatch.setattr(chrome, "version_of", lambda _: "150.0.1")
     monkeypatch.setattr(display, "find_xvfb", lambda: "/usr/bin/Xvfb")
+    monkeypatch.setattr(doctor.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(sandbox, "namespaces", lambda: True)
     found = look(transport="browser", timezone="Europe/Berlin")
 
     assert {"port"} == {what for what, each in found.items() if each.level is not Level.GOOD}
     assert "wasender start" in found["port"].mend
-    assert {"python", "chrome", "driver", "display", "selectors", "disk", "memory", "clock", "zone", "port"} == set(
-        found
-    )
+    looked = "python chrome driver sandbox display selectors disk memory clock zone port"
+    assert set(looked.split()) == set(found)
 
 
 def test_a_machine_that_lacks_everything(look: Any, whatsapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +130,49 @@ def test_clocks_and_networks(look: Any, whatsapp: Any) -> None:
     assert Level.UNKNOWN is look()["clock"].level
     assert Level.BAD is look(whatsapp_url=f"http://127.0.0.1:{free_port()}")["network"].level
     assert Level.BAD is look(port=whatsapp.port)["port"].level, "somebody else answers there"
+
+
+def test_a_port_of_something_that_is_no_web_server(look: Any) -> None:
+    """Such as a login by SSH, or a database: it is taken, and that is all there is to say."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+
+        def serve() -> None:
+            for _ in range(2):
+                there, _ = taken.accept()
+                with there:
+                    there.recv(1_000)
+                    there.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        Thread(target=serve, daemon=True).start()
+        port = taken.getsockname()[1]
+        found = look(port=port, whatsapp_url=f"http://127.0.0.1:{port}")
+    assert (Level.BAD, Level.BAD) == (found["port"].level, found["network"].level)
+
+
+SANDBOX = """import os, sys
+from pathlib import Path
+from daemon.ops import doctor
+os.getuid = lambda: 1000  # in this namespace it is root's
+found = doctor._sandbox(Path(sys.argv[1]))
+print(found.level.value, found.says, found.mend)"""
+
+
+@pytest.mark.parametrize(
+    ("most", "program", "words"),
+    [
+        ("100", "/bin/false", "good Chrome's sandbox can have"),
+        ("0", "/bin/true", "good Chrome starts"),
+        ("0", "/bin/false", "sysctl -w user.max_user_namespaces=15000"),
+    ],
+)
+def test_a_kernel_that_forbids_namespaces(most: str, program: str, words: str) -> None:
+    """Chrome's sandbox is made of them; what it can do without them only Chrome itself can tell."""
+    limit = 'echo "$1" >/proc/sys/user/max_user_namespaces && shift && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh", most]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", SANDBOX, program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert words in done.stdout, done.stderr
 
 
 def checked(**more: Any) -> dict[str, Any]:
