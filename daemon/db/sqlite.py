@@ -19,7 +19,9 @@ BUSY_TIMEOUT_S = 10
 # SQLite itself sleeps 1 ms, then 2, and then ever longer, up to 100: in that time others write again and again. So it
 # gives up after these two, and is asked anew.
 LOOK_S = 0.003
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+# secure_delete: what is deleted is overwritten at once, by whichever process; Debian's SQLite does so by itself.
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "secure_delete": 1}
+EMPTIED_S = 0.02  # between two tries to empty the log, in which others may write
 
 
 def copy(file: Path, to: Path) -> None:
@@ -59,6 +61,16 @@ class Sqlite(peewee.SqliteDatabase):
         if self.in_transaction():
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
         return self._waiting(super().execute_sql, sql, params)
+
+    def empty_log(self) -> bool:
+        """Bring all that is in the write-ahead log into the file, and leave nothing in it; whether that could be done
+        in BUSY_TIMEOUT_S: who reads an earlier moment is in the way. Not in a transaction."""
+        give_up = time.monotonic() + BUSY_TIMEOUT_S
+        while self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(EMPTIED_S)
+        return True
 
     @staticmethod
     def _waiting(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

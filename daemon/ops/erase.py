@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,14 @@ from typing import Any
 import peewee
 import structlog
 
+from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import erased, suppression
 from daemon.contacts.mentions import Sought
 from daemon.contacts.stored import attachment_path
 from daemon.db.connection import write
 from daemon.db.proxy import database, on_postgres, tuples
+from daemon.db.refusals import Unsent
 from daemon.delivery import erasing
 from daemon.models import (
     Answer,
@@ -59,33 +59,25 @@ def erase(settings: Settings, number: str, by: str, now: int) -> Done:
     """Erase the person with that number. Raises InvalidNumber; IllegalMove while something of theirs is being sent or
     stored, DatabaseBusy: then it is to be repeated."""
     who = people.sought(settings, number)
-    with _overwritten():
-        erased.put(who.persons, now)
-        suppression.await_submits()
-        count = len(erasing.theirs(who))
-        files = erasing.messages(who, by, now)
-        erasing.replies(who)
-        erasing.posted(who)
-        rows = _rows(who) + _lists(who)
-        _texts(who)
-        _files(settings, files)
+    erased.put(who.persons, now)
+    suppression.await_submits()
+    count = len(erasing.theirs(who))
+    files = erasing.messages(who, by, now)
+    erasing.replies(who)
+    erasing.posted(who)
+    rows = _rows(who) + _lists(who)
+    _texts(who)
+    _files(settings, files)
+    _empty_log()
     copies = sorted(str(path) for pattern in COPIES for path in settings.data_dir.glob(pattern))
     log.info("person.erased", who=by, messages=count, rows=rows)
     return Done(count, rows, copies)
 
 
-@contextmanager
-def _overwritten() -> Iterator[None]:
-    """On SQLite what is deleted stays in the file until something is written over it: here it is at once."""
-    if on_postgres():
-        yield
-        return
-    database.execute_sql("PRAGMA secure_delete = 1")
-    try:
-        yield
-    finally:
-        database.execute_sql("PRAGMA secure_delete = 0")
-        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+def _empty_log() -> None:
+    """What is deleted is overwritten in SQLite's file; its log still has what stood there. Raises DatabaseBusy."""
+    if not on_postgres() and not database.obj.empty_log():
+        raise errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason="an earlier moment of it is read, as for a backup")
 
 
 def _lists(who: Sought) -> int:

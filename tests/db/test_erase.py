@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import tarfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from daemon.campaigns import create, dry_run, lifecycle
 from daemon.contacts import consents, erased, lists, mentions, row_sets, suppression, uploads
 from daemon.contacts.importer import Contact, ContactList
 from daemon.contacts.person import Person
-from daemon.db import proxy
+from daemon.db import proxy, sqlite
 from daemon.delivery import evidence, moves
 from daemon.delivery.interruptions import Presence
 from daemon.models import (
@@ -156,6 +158,27 @@ def test_nothing_is_left_in_any_table_file_or_backup(traces: Hand, tmp_path: Pat
     assert str(OTHER) in everything() and "Bob" in everything()
     assert [OTHER] == [row.number for row in ListEntry.select()]
     assert all(row.count == sum(1 for _ in row_sets.rows(row.id, list)) for row in RowSet.select())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_what_was_deleted_before_is_gone_from_the_file_too(traces: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whichever connection; and as long as somebody reads an earlier moment, it is not said to be done."""
+    Reply.delete().execute()  # as retention does
+    assert (1, 1) == (database_says("secure_delete"), database_says("foreign_keys"))
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.1)
+    with closing(sqlite3.connect(traces.settings.db_url.removeprefix("sqlite:///"))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM job").fetchone()
+        with pytest.raises(errors.DatabaseBusy):
+            erase.erase(traces.settings, THEIRS, BY, traces.clock())
+        assert found_in(in_files(traces.settings.data_dir))
+    erase.erase(traces.settings, THEIRS, BY, traces.clock())
+    assert [] == found_in(in_files(traces.settings.data_dir))
+    assert 1 == database_says("secure_delete")
+
+
+def database_says(pragma: str) -> int:
+    return int(proxy.database.execute_sql(f"PRAGMA {pragma}").fetchone()[0])
 
 
 def test_campaigns_add_up_and_what_is_queued_is_not_sent(traces: Hand) -> None:
