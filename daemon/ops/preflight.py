@@ -75,7 +75,7 @@ def wait_for_http(settings: Settings, pid: int) -> None:
         if time.monotonic() > give_up:
             if time.monotonic() < began + UPGRADE_S and looking.upgrading(settings.db_url):
                 if not told:
-                    print("wasender: the database is brought up to date, which takes a while", file=sys.stderr)  # noqa: T201
+                    print("wasender: the database is brought up to date, which takes a while", flush=True)  # noqa: T201
                 told, give_up = True, time.monotonic() + PATIENCE_S
                 continue
             raise errors.SetupError(Why.HTTP_NOT_UP, log=log)

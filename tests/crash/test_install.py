@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,53 @@ def test_again_it_keeps_what_is_a_persons_and_renews_what_is_ours(machine: Path)
     assert not (code / "daemon/stale.py").exists()
     assert (ROOT / "daemon/sender.py").read_text() == (code / "daemon/sender.py").read_text()
     assert untouched == (code / "standin/__init__.py").stat().st_ino
+
+
+STAND_IN = """#!/bin/sh
+case "$*" in *"-m pip"*) echo "$@" >>{said}; exit 0 ;; esac
+exec {python} "$@"
+"""
+
+
+def test_what_the_service_leaves_in_run_leads_root_nowhere(machine: Path, tmp_path: Path) -> None:
+    """That folder is its user's, who could put links there to what only root may write."""
+    code, own = machine / "opt/wasender", tmp_path / "own"
+    own.write_text("root's\n")
+    for name in ("pip.log", "apt.log", "setuptools.lock"):
+        (code / "run" / name).symlink_to(own)
+    real, stand_in, said = (code / ".venv").readlink(), tmp_path / "venv", tmp_path / "said"
+    (stand_in / "bin").mkdir(parents=True)
+    (stand_in / "bin/python").write_text(STAND_IN.format(said=said, python=ROOT / ".venv/bin/python"))
+    (stand_in / "bin/python").chmod(0o755)
+    (code / ".venv").unlink()
+    (code / ".venv").symlink_to(stand_in)
+    try:
+        assert 0 == install("--root", machine)[0]
+    finally:
+        (code / ".venv").unlink()
+        (code / ".venv").symlink_to(real)
+        for name in ("pip.log", "apt.log", "setuptools.lock"):
+            (code / "run" / name).unlink()
+    assert "--require-hashes" in said.read_text()
+    assert "root's\n" == own.read_text()
+    assert "setuptools==" in (code / ".install/setuptools.lock").read_text()
+
+
+def test_an_environment_of_a_python_that_has_become_another_version_is_made_anew(tmp_path: Path) -> None:
+    """It runs, and finds none of its packages."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys._base_executable)  # type: ignore[attr-defined]
+    (tmp_path / ".venv/pyvenv.cfg").write_text(
+        f"home = {Path(sys._base_executable).parent}\ninclude-system-site-packages = false\n"  # type: ignore[attr-defined]
+    )
+    (tmp_path / "python").write_text('#!/bin/sh\ncase "$*" in *venv*) exit 1 ;; esac\n')
+    (tmp_path / "python").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", f". {ROOT}/scripts/prepare; prepare_venv requirements.lock"],
+        env=os.environ | {"PYTHON": str(tmp_path / "python")}, cwd=tmp_path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "making .venv" in done.stdout and "no virtual environment could be made" in done.stderr
 
 
 def test_it_goes_and_leaves_data_and_settings_unless_told_otherwise(machine: Path) -> None:

@@ -93,4 +93,4 @@ def test_the_start_waits_for_it(
         with locked(old):
             preflight.wait_for_http(settings, os.getpid())
         server.shutdown()
-    assert 1 == capsys.readouterr().err.count("brought up to date")
+    assert 1 == capsys.readouterr().out.count("brought up to date")
