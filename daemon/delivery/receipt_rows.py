@@ -13,7 +13,7 @@ from daemon.accounts import handovers, portfolios
 from daemon.db.connection import after_commit
 from daemon.db.prepared import Prepared, among, several
 from daemon.db.proxy import locked
-from daemon.delivery import history, parts
+from daemon.delivery import history, moves, parts
 from daemon.delivery.bulk import Bulk
 from daemon.i18n.coded import Filed, Told
 from daemon.models import Handover, Job, Message, Purpose
@@ -67,6 +67,7 @@ class Rows(Bulk):
         self._missed: dict[int, bool] = {}  # of the last hand-over of a message: what is known of it now
         self._left: dict[int, int] = {}
         self._failed: set[int] = set()
+        self._unknown: dict[int, int] = {}  # when messages were handed over without this database
 
     def get(self, message_id: int) -> Row | None:
         """The message, as the receipts so far have made it."""
@@ -85,6 +86,12 @@ class Rows(Bulk):
         if row.state is State.FAILED and whole:
             self._failed.add(row.id)
 
+    def learn_handover(self, row: Row, submission: int, transport_id: str | None, at: int) -> None:
+        """It was handed over that often, the last time by then, of which this database does not know."""
+        known = {"submissions": submission, "transport_id": transport_id, "submitted_at": at}
+        self.learn(row, known | {"expires_at": at + moves.LIVES_MS})
+        self._unknown[row.id] = at
+
     def missed(self, row: Row) -> None:
         """See `handovers.miss`."""
         self._missed[row.id] = True
@@ -101,6 +108,9 @@ class Rows(Bulk):
 
     def write(self, now: int) -> None:
         """Write all of it."""
+        for message_id, at in sorted(self._unknown.items()):
+            row = self._theirs[message_id]
+            handovers.keep(row.account, row.number, Purpose(self._kinds[row.job_id]), at, message_id, row.job_id)
         parts.reopen_last(sorted(each for each in self._failed if self._theirs[each].state is State.FAILED))
         self._write_handovers()
         super().write(now)

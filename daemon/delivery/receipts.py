@@ -2,7 +2,8 @@
 
 Receipts come late, more than once and in any order, so the order does not matter: of all receipts for one hand-over the
 one furthest along counts (sent, expired, failed, delivered, read). For an earlier hand-over than the last, only the
-fact that the person got it counts: then it need not be sent again.
+fact that the person got it counts: then it need not be sent again. One that a restored database does not know counts as
+the last: its message waits to be sent again, and whoever has got it must not get it twice.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
 from daemon.models import Message, MessagePart
-from daemon.states import MOVES, PUT_BACK, State, Status
+from daemon.states import IN_HAND, MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
 
 MOVE = {
@@ -129,9 +130,11 @@ def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) ->
         why = _why(update) if update.status in MISSED else None
         moved = part_receipts.take(rows, row, update, why, now)
         return Outcome.MOVED if moved else Outcome.KNOWN
+    at = min(update.at, now)
+    if _restored_before(row, update) and row.state not in IN_HAND:
+        rows.learn_handover(row, update.submission or 0, update.transport_id, at)
     latest = update.submission is None or update.submission == row.submissions
     adopted = _adopt(row, update) if latest else {}
-    at = min(update.at, now)
     if _counts(rows, row, update, latest):
         _move(rows, row, update, at, now, adopted)
         return Outcome.MOVED
@@ -141,6 +144,11 @@ def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) ->
     if latest and told:
         rows.learn(row, told)
     return Outcome.KNOWN
+
+
+def _restored_before(row: Row, update: StatusUpdate) -> bool:
+    """Whether the database does not know that hand-over of this very message: it was restored to before it."""
+    return update.job_at is not None and (update.submission or 0) > row.submissions
 
 
 def _counts(rows: Rows, row: Row, update: StatusUpdate, latest: bool) -> bool:

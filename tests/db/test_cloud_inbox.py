@@ -16,7 +16,7 @@ from daemon.db import proxy
 from daemon.db.refusals import Unsent
 from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
 from daemon.delivery.cloud_inbox import Counted
-from daemon.models import CloudBatch, CloudProgress, Happening, Job, Message, Reply, Suppression
+from daemon.models import CloudBatch, CloudProgress, Handover, Happening, Job, Message, Reply, Suppression
 from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Receipt
 from daemon.webhooks import cloud, cloud_taking, duty
@@ -95,6 +95,27 @@ async def test_a_report_of_another_message_with_that_id_counts_for_nobody(hand: 
     suppression.remove(post.settings, before.number, "they asked for it", "admin", post.clock())
     await post.take(change("statuses", stopped))
     assert 1 == Suppression.select().count()
+
+
+async def test_after_a_restore_nobody_is_sent_what_they_have_got(hand: Hand, post: Post) -> None:
+    """The database does not know of these hand-overs; what Meta reports of them settles them. What failed is sent
+    again, by another number, so that what is told late of the one before does not count."""
+    job = hand.queue(4)
+    sent_, got, missed, old = Message.select().where(Message.job == job).order_by(Message.id)
+    failed_ = failed(131026, named(missed), wamid="wamid.m")
+    on_its_way = status("sent", named(missed), "wamid.m")
+    await post.take(change("statuses", [failed_, on_its_way, status("sent", named(sent_), "wamid.s")]))
+    await post.take(change("statuses", [status("delivered", named(got), "wamid.g"), on_its_way]))
+    await post.take(change("statuses", [status("delivered", f"m:{old.id}:a:1", "wamid.o")]))
+    assert ["sent", "delivered", "pending", "pending"] == [state(each) for each in (sent_, got, missed, old)]
+    assert ("wamid.g", 1) == (fresh(got).transport_id, fresh(got).submissions)
+    assert [True, False] == [fresh(each).expires_at is not None for each in (sent_, got)]
+    left = [(row.message_id, row.missed) for row in Handover.select().order_by(Handover.message)]
+    assert [(sent_.id, False), (got.id, False), (missed.id, True)] == left
+    first, second = map(hand.submit, hand.claim(4))
+    assert [(missed.id, 2), (old.id, 1)] == [(each.id, fresh(each).submissions) for each in (first, second)]
+    await post.take(change("statuses", [failed_]))
+    assert State.SENDING == fresh(missed).state
 
 
 async def test_accounts_with_one_number_are_told_each_of_its_own(hand: Hand, post: Post) -> None:
