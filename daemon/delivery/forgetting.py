@@ -22,9 +22,8 @@ from peewee import chunked
 
 from daemon.ages import Ages
 from daemon.db.proxy import in_order, locked, tuples
-from daemon.delivery import old_history
-from daemon.delivery.chunks import HELD_S, Chunks
-from daemon.delivery.old_history import Line
+from daemon.delivery import chunks, old_history
+from daemon.delivery.chunks import HELD_S, Chunks, next_size
 from daemon.models import (
     GONE,
     Event,
@@ -132,14 +131,16 @@ class Sweep:
     _after: tuple[int, int] = (0, 0)
     _held: set[int] = field(default_factory=set)  # jobs that cannot be gone on with now
     _chunks: Chunks = field(default_factory=Chunks)
+    _size: int = field(default_factory=lambda: chunks.LEAST)  # messages of the next step
 
     def step(self, now: int, count: Callable[[int], None]) -> bool:
         """Remove some, in one transaction; whether there may be more. Not to be called in a transaction. count: is told
         how much was removed, as part of it."""
-        left, removed, more = self._chunks.size, 0, True
+        left, removed, more = self._size, 0, True
         with self._chunks.transaction():
-            give_up = time.monotonic() + HELD_S  # of small jobs each costs more than its messages
-            while left > 0 and more and time.monotonic() < give_up:
+            begun = time.monotonic()
+            # Of small jobs each costs more than its messages.
+            while left > 0 and more and time.monotonic() < begun + HELD_S:
                 found = self._next(now)
                 more = found is not None
                 if found is not None:
@@ -149,6 +150,7 @@ class Sweep:
             if removed:
                 count(removed)
         self.removed += removed
+        self._size = next_size(self._size, time.monotonic() - begun)  # on PostgreSQL, too: the disk is everybody's
         return more
 
     def due(self, most: int) -> tuple[int, int]:
@@ -241,19 +243,17 @@ def _fields(ids: list[int], line: int, now: int) -> tuple[int, bool]:
 
 
 def _history(ids: list[int], line: int, now: int) -> tuple[int, bool]:
-    theirs = Event.select(Event.message).where(Event.message.in_(ids), Event.id <= line).distinct()
+    theirs = Event.select(Event.message).where(*_lines(ids, line)).distinct()
     found = {message_id for (message_id,) in tuples(theirs)}
     found |= {row[0] for row in tuples(OldHistory.select(OldHistory.message).where(OldHistory.message.in_(ids)))}
-    Event.delete().where(Event.message.in_(ids), Event.id <= line).execute()
+    Event.delete().where(*_lines(ids, line)).execute()
     OldHistory.delete().where(OldHistory.message.in_(ids)).execute()
     return len(found), not _still_told(ids)
 
 
 def _archive(ids: list[int], line: int, now: int) -> tuple[int, bool]:
-    theirs = (Event.message.in_(ids), Event.id <= line)
-    lines: dict[int, list[Line]] = {}
-    for message_id, *each in tuples(Event.select(*old_history.COLUMNS).where(*theirs).order_by(Event.id)):
-        lines.setdefault(message_id, []).append(Line(*each))
+    theirs = _lines(ids, line)
+    lines = old_history.not_moved(*theirs)
     old_history.put(lines)
     Event.delete().where(*theirs).execute()
     return len(lines), True
@@ -263,7 +263,7 @@ def _recipients(ids: list[int], line: int, now: int) -> tuple[int, bool]:
     """The newest message stays: SQLite would give its id out again."""
     if ids[-1] == Message.select(peewee.fn.MAX(Message.id)).scalar():
         ids = ids[:-1]
-    Event.delete().where(Event.message.in_(ids), Event.id <= line).execute()
+    Event.delete().where(*_lines(ids, line)).execute()
     if not ids or _still_told(ids):
         return 0, False
     Handover.delete().where(Handover.message.in_(ids), Handover.at < now - HANDOVERS_MS).execute()
@@ -272,6 +272,12 @@ def _recipients(ids: list[int], line: int, now: int) -> tuple[int, bool]:
     for table in (OldHistory, MessagePart, Evidence):
         table.delete().where(table.message.in_(ids)).execute()
     return int(Message.delete().where(Message.id.in_(ids)).execute()), True
+
+
+def _lines(ids: list[int], line: int) -> tuple[Any, ...]:
+    """Those of the history of these messages up to that one. + 0: they are found by their messages, of which each has
+    few, and not by going through all that came before."""
+    return Event.message.in_(ids), Event.id + 0 <= line
 
 
 def _still_told(ids: list[int]) -> bool:

@@ -28,7 +28,7 @@ _DICTIONARY = (
     b'"pending","claimed",null,null],[0,"sender","submit","claimed","sending",null,null],[0,"sender","confirm",'
     b'"sending","sent",null,null],["page","enqueue",null,"pending",null,null]'
 )
-COLUMNS = (Event.message, Event.at, Event.who, Event.move, Event.source, Event.target, Event.why, Event.coded)
+_LINE = (Event.at, Event.who, Event.move, Event.source, Event.target, Event.why, Event.coded)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,18 @@ def of_all(message_ids: Collection[int]) -> dict[int, list[Line]]:
     if ids:
         for message_id, body in tuples(OldHistory.select().where(OldHistory.message.in_(ids))):
             found[message_id] = _read(body)
-        query = Event.select(*COLUMNS).where(Event.message.in_(ids)).order_by(Event.id)
-        for message_id, *line in tuples(query):
-            found[message_id].append(Line(*line))
+        for message_id, lines in not_moved(Event.message.in_(ids)).items():
+            found[message_id] += lines
+    return found
+
+
+def not_moved(*which: Any) -> dict[int, list[Line]]:
+    """What still is a row for each move: by message, oldest first."""
+    found: dict[int, list[Line]] = {}
+    # Sorted here: in the order of their ids PostgreSQL would go through the events of everybody, see db.proxy.in_order.
+    rows = tuples(Event.select(Event.message, Event.id, *_LINE).where(*which))
+    for message_id, _, *line in sorted(rows, key=lambda row: row[:2]):
+        found.setdefault(message_id, []).append(Line(*line))
     return found
 
 

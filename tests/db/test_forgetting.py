@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from daemon import errors
+from daemon.accounts import directory
 from daemon.campaigns import cloning, gone, lifecycle, queries, recipients, report
 from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
 from daemon.db import proxy
-from daemon.delivery import moves
+from daemon.delivery import forgetting, moves, old_history
 from daemon.delivery.forgetting import DAY_MS, Kind
 from daemon.models import GONE, Draft, Event, Handover, Job, Kept, Message, OldHistory, Reply, Unfinished, Webhook
 from daemon.ops import erase, keeping, people, retention
@@ -127,8 +128,11 @@ def test_the_history_is_stored_in_less_room_and_reads_the_same(hand: Hand, old: 
     assert 0 == forget(days(archive=60), hand.clock)
 
 
-def test_an_interrupted_removal_goes_on(hand: Hand, old: Job, days: Any, small_chunks: int) -> None:
+def test_an_interrupted_removal_goes_on(
+    hand: Hand, old: Job, days: Any, small_chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And what is counted is what was removed, once."""
+    monkeypatch.setattr(forgetting, "HELD_S", 60.0)
     job = hand.queue(35, first=50)
     hand.send_all()
     hand.clock.advance(50 * DAY_MS)
@@ -253,3 +257,23 @@ def test_what_is_due_is_found_without_a_look_at_the_rest(
     with reading(monkeypatch) as reads:
         assert 0 == forget(settings, clock)
     assert reads.rows < 1_000
+
+
+@pytest.mark.usefixtures("fresh_database", "database")
+def test_a_step_reads_nothing_of_other_jobs(
+    settings: Settings, clock: Any, people: Any, days: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long their histories are."""
+    directory.open_account("default", clock())
+    hand = Hand(settings, clock, people)
+    hand.queue(3)
+    hand.send_all()
+    clock.advance(50 * DAY_MS)
+    hand.queue(3_000, first=10)
+    proxy.database.execute_sql("ANALYZE")
+    with reading(monkeypatch) as reads:
+        assert 3 == forget(days(archive=31), clock)
+    assert reads.rows < 1_500
+    with reading(monkeypatch) as reads:
+        assert 12 == sum(len(old_history.of(each)) for each in (1, 2, 3))
+    assert reads.rows < 500
