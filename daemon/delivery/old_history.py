@@ -1,5 +1,5 @@
 """The history of messages whose job ended long ago: one row for each message instead of one for each move, in about a
-tenth of the room. It is read together with what came later, such as a late receipt, which is written as ever.
+quarter of the room. It is read together with what came later, such as a late receipt, which is written as ever.
 
 A row's first byte says how it is written: 1: JSON, deflated with the dictionary below. The lease of a move is not kept:
 only the sender that has it asks for it.
