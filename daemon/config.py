@@ -20,8 +20,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon import errors
-from daemon.ages import Ages
 from daemon.files import credentials
+from daemon.files.ages import Ages
 from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
 from daemon.i18n.instants import known_zone, machine_zone, zone_name

@@ -20,10 +20,10 @@ from typing import Any
 import peewee
 from peewee import chunked
 
-from daemon.ages import Ages
 from daemon.db.proxy import in_order, locked, tuples
 from daemon.delivery import chunks, old_history
 from daemon.delivery.chunks import HELD_S, Chunks, next_size
+from daemon.files.ages import Ages
 from daemon.models import (
     GONE,
     Event,

@@ -26,7 +26,6 @@ import structlog
 
 from daemon import config
 from daemon.accounts import directory, pacing
-from daemon.ages import Ages
 from daemon.campaigns import cloning, news, overview, progress, queries, recipients, report
 from daemon.campaigns.queries import Listed, Wanted
 from daemon.campaigns.recipients import Selection
@@ -35,6 +34,7 @@ from daemon.db import clock, connection, proxy
 from daemon.delivery import claim, forgetting, moves, old_history, replies, rescue
 from daemon.delivery.forgetting import DAY_MS, Kind
 from daemon.delivery.old_history import Line
+from daemon.files.ages import Ages
 from daemon.models import Event, Job, Message
 from daemon.ops import figures, keeping, people
 from daemon.states import E164, Ack

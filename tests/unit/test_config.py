@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from daemon import config, errors
-from daemon.ages import Ages
 from daemon.config import PREFIX, Settings
 from daemon.files import data_folder
+from daemon.files.ages import Ages
 from daemon.i18n import instants
 from tests.conftest import ROOT
 
