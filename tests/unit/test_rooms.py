@@ -92,7 +92,7 @@ def test_what_lies_directly_in_daemon() -> None:
     """The two processes and what everything shares; all else has a room."""
     modules = {path.stem for path in DAEMON.glob("*.py")}
 
-    assert {"__init__", "http", "sender", "models", "states", "errors", "config", "ages", "process"} == modules
+    assert {"__init__", "http", "sender", "models", "states", "errors", "config", "process"} == modules
 
 
 def test_a_file_has_one_job() -> None:
