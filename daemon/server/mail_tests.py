@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+import structlog
 from aiohttp import web
 
 from daemon import errors
 from daemon.config import Settings
 from daemon.i18n.coded import Refusal
 from daemon.ops import mailing
+
+log = structlog.get_logger()
 
 MOST = 3
 WITHIN_S = 60.0
@@ -28,7 +31,9 @@ class MailTests:
         if len(self._sent) >= MOST:
             raise errors.MailTestsLimited(MOST, round(WITHIN_S - (at - self._sent[0])) + 1)
         self._sent.append(at)
-        return await mailing.test(settings, now)
+        problem = await mailing.test(settings, now)
+        log.info("mail.tested", problem=problem.code.value if problem else None)
+        return problem
 
 
 MAIL_TESTS = web.AppKey("mail_tests", MailTests)

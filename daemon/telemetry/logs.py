@@ -170,6 +170,7 @@ EVENTS: dict[str, str] = {
     "rows.deleted": "rows of uploads, drafts or audiences that are gone were deleted (sets)",
     "upload.forgotten": "what nobody has used for long was deleted (uploads, attachments)",
     "mail.sent": "people were told something by mail (count: of notices, to: how many people)",
+    "mail.tested": "somebody had a test mail sent (problem: null where the mail server took it)",
     "mail.failed": "a mail could not be sent; it is tried again (problem, tries)",
     "mail.given_up": "notices could not be mailed for three days, and are not tried any more (count, problem)",
     "notices.failed": "looking for what people are to be told failed unexpectedly; it is tried again",
