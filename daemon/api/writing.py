@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import structlog
 from aiohttp import web
 
+from daemon import errors
 from daemon.api import tags
 from daemon.api.answers import Answer, Blob, Download
 from daemon.server.visitors import SAFE, in_db
+
+log = structlog.get_logger()
 
 JSON = "application/json"
 
@@ -40,7 +44,8 @@ def as_json(answer: Any) -> web.Response:
 
 
 async def _send(request: web.Request, file: Download) -> web.StreamResponse:
-    """Send a download part by part; an error raised by its first part is answered as usual."""
+    """Send a download part by part; an error raised by its first part is answered as usual. At a later one the
+    connection is cut: nobody takes what has arrived for the whole, or waits for the rest."""
     part = await in_db(request, next, file.parts, None)
     while part == b"":
         part = await in_db(request, next, file.parts, None)
@@ -49,8 +54,17 @@ async def _send(request: web.Request, file: Download) -> web.StreamResponse:
         headers["Content-Length"] = str(file.size)
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
-    while part is not None:
-        if part:
-            await response.write(part)
-        part = await in_db(request, next, file.parts, None)
+    try:
+        while part is not None:
+            if part:
+                await response.write(part)
+            part = await in_db(request, next, file.parts, None)
+    except ConnectionResetError:  # the client has gone
+        raise
+    except Exception as error:
+        if request.transport is not None:
+            request.transport.abort()
+        if isinstance(error, errors.DaemonError):  # others are logged as what nobody foresaw
+            log.warning("download.cut", reason=error.told.code)
+        raise
     return response

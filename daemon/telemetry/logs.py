@@ -49,6 +49,7 @@ EVENTS: dict[str, str] = {
     "request.malformed": "a request that is not valid HTTP (status)",
     "request.undeclared_error": "an endpoint raised an error that it does not declare (operation, error)",
     "request.failed": "a handler raised an unexpected exception",
+    "download.cut": "a download could not be sent to its end, so its connection was cut (reason)",
     "webhook.created": "an administrator added a webhook (webhook_id, who)",
     "webhook.changed": "a webhook was changed, enabled or disabled (webhook_id, who, what)",
     "webhook.rotated": "a webhook got a new secret (webhook_id, who, hours: how long the old one is good)",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import openpyxl
 import pytest
+from structlog.testing import capture_logs
 
+from daemon import errors
 from daemon.accounts import directory, pacing
 from daemon.api import jobs
+from daemon.auth import audit_reading
 from daemon.db import clock
 from daemon.delivery import claim, moves, replies
 from daemon.models import Job, Message
@@ -183,3 +189,19 @@ async def test_a_long_report_comes_in_parts(api, job_id, monkeypatch):
 
     assert NUMBERS == [row[1] for row in list(sheet.iter_rows(values_only=True))[1:]]
     assert NUMBERS == [row["number"] for row in csv.DictReader(io.StringIO(text))]
+
+
+async def test_a_download_that_fails_half_way_is_cut(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client learns that something is missing, instead of waiting for it."""
+
+    def failing(_wanted: object) -> Iterator[list[object]]:
+        yield []
+        raise errors.DiskFull
+
+    monkeypatch.setattr(audit_reading, "every", failing)
+    response = await api.send("GET", "/audit/export.csv")
+    async with asyncio.timeout(10):
+        with capture_logs() as logged, pytest.raises(aiohttp.ClientError):
+            await response.read()
+    assert "download.cut" in {line["event"] for line in logged}
+    assert 200 == (await api.send("GET", "/health")).status
