@@ -116,12 +116,22 @@ def moment(text: str, language: str, zone: str = "UTC", order: str = "") -> Mome
     day = _day(day_text, language, order)
     if clock is None or not offset:
         return Moment(day, clock)
-    written = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if offset in 'zZ' else offset}")
+    try:
+        written = datetime.fromisoformat(f"{day}T{clock}{_plain(offset)}")
+    except ValueError:  # such as +25:00
+        raise Unreadable(Fault.NOT_A_TIME) from None
     try:
         there = written.astimezone(ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError, OverflowError):
+    except (ZoneInfoNotFoundError, ValueError):
         there = written.astimezone(UTC)
+    except OverflowError:  # before the first day there is, or behind the last
+        raise Unreadable(Fault.NOT_A_DATE) from None
     return Moment(there.date(), there.time())
+
+
+def _plain(offset: str) -> str:
+    """In digits and signs that ISO 8601 has."""
+    return "+00:00" if offset in "zZ" else "".join(str(int(sign)) if sign.isdecimal() else sign for sign in offset)
 
 
 def _clock(found: re.Match[str]) -> time:

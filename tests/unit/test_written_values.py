@@ -46,6 +46,8 @@ def test_a_message_writes_it_by_a_pattern(text: str, cell: str, expected: str) -
         ("{{ x|time }}", "03/04/2026 14:30", Unsent.DATE_AMBIGUOUS),
         ("{{ x|time }}", "29.11.2026", Unsent.NOT_A_TIME),
         ("{{ x|date('d. MMMM HH:mm') }}", "29.11.2026", Unsent.NOT_A_TIME),
+        ("{{ x|time }}", "2026-03-04T10:00+25:00", Unsent.NOT_A_TIME),
+        ("{{ x|date }}", "0001-01-01T00:00+05:00", Unsent.NOT_A_DATE),
         ("{{ x|number }}", "1.234", Unsent.NUMBER_AMBIGUOUS),
         ("{{ x|number }}", "viele", Unsent.NOT_A_NUMBER),
         ("{{ x|money }}", "12 Kekse", Unsent.NOT_A_NUMBER),
