@@ -90,6 +90,12 @@ def every(wanted: Wanted) -> Iterator[list[Entry]]:
             return
 
 
+def newest() -> tuple[int, str] | None:
+    """The id and digest of the entry that was added last, whatever the clock said then; None where there is none."""
+    rows = tuples(AuditEntry.select(AuditEntry.id, AuditEntry.digest).order_by(AuditEntry.id.desc()).limit(1))
+    return rows[0] if rows else None
+
+
 def has(entry_id: int, digest: str) -> bool:
     """Whether there is that entry, or it is so old that it was deleted."""
     head = AuditHead.get_or_none(AuditHead.id == ONE)

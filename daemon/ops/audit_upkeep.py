@@ -124,15 +124,14 @@ def anchor(settings: Settings) -> tuple[int, str] | None:
 def keep_anchor(settings: Settings, now: int) -> None:
     """Note the newest entry outside of the database, and in the log of this process: so it is noticed if entries at the
     end are taken away. What is noted already stays if it is no longer there."""
-    rows, _ = audit_reading.page(audit_reading.Wanted(), None, 1)
-    before = anchor(settings)
-    if not rows or (before is not None and (rows[0].id <= before[0] or not audit_reading.has(*before))):
+    newest, before = audit_reading.newest(), anchor(settings)
+    if newest is None or (before is not None and (newest[0] <= before[0] or not audit_reading.has(*before))):
         return
-    newest = rows[0]
+    entry_id, digest = newest
     part = settings.data_dir / f"{HEAD}.part"
-    part.write_text(json.dumps({"id": newest.id, "digest": newest.digest}))
+    part.write_text(json.dumps({"id": entry_id, "digest": digest}))
     durable.keep(part, settings.data_dir / HEAD)
-    log.info("audit.sealed", entry_id=newest.id, digest=newest.digest)
+    log.info("audit.sealed", entry_id=entry_id, digest=digest)
 
 
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:

@@ -220,8 +220,9 @@ def test_what_a_command_has_done_comes_into_the_log(settings: Settings, monkeypa
 
 
 def test_the_newest_is_noted_outside_of_the_database(settings: Settings) -> None:
-    """And stays noted when it has gone from it."""
-    done(3)
+    """Also where the clock was set back before it, and stays noted when it has gone from it."""
+    done(2)
+    done(at=db_clock.now_ms() - DAY_MS)
     audit_upkeep.keep_anchor(settings, 1)
     noted = audit_upkeep.anchor(settings)
     assert (3, row(3)["digest"]) == noted
