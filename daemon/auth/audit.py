@@ -137,18 +137,24 @@ def add(deed: Deed, result: AuditResult, code: str, now: int) -> None:
     values: dict[str, Any] = {
         "id": head.last + 1,
         "at": now,
-        "who": deed.who[:100],
+        "who": _plain(deed.who, 100),
         "identity": deed.identity,
-        "action": deed.action[:64],
-        "kind": deed.kind[:32],
-        "target": deed.target[:128],
-        "address": deed.address[:64],
+        "action": _plain(deed.action, 64),
+        "kind": _plain(deed.kind, 32),
+        "target": _plain(deed.target, 128),
+        "address": _plain(deed.address, 64),
         "result": result.value,
-        "code": code[:64],
+        "code": _plain(code, 64),
     }
     digest = seal(deed.key, head.digest, [values[name] for name in FIELDS])
     AuditEntry.insert(**values, digest=digest).execute()
     AuditHead.update(last=values["id"], digest=digest).where(AuditHead.id == ONE).execute()
+
+
+def _plain(text: str, most: int) -> str:
+    """So many of its characters, without those that cannot be seen: strangers choose what stands in an address, and an
+    entry stays. PostgreSQL, to which it may be moved, stores no NUL."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:most])
 
 
 def _head() -> AuditHead:

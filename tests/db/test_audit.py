@@ -219,6 +219,16 @@ def test_what_a_command_has_done_comes_into_the_log(settings: Settings, monkeypa
     assert sorted(told) == [("backup.make", "", "done", who), ("backup.restore", "one.backup", "refused", who)]
 
 
+def test_what_strangers_choose_is_stored_as_it_can_be_seen(database: str) -> None:
+    """Also where the database takes no NUL, or may have to take the entry when it is moved there."""
+    what = deed("keys.use", who="a\x00b")
+    what.target = "\x00\x1b[31m\u202e\ud800é x" + "y" * 200
+    what.over(AuditResult.REFUSED, "wrong_key")
+    (entry,) = entries()
+    assert ("a\ufffdb", "\ufffd\ufffd[31m\ufffd\ufffdé x" + "y" * 117) == (entry.who, entry.target)
+    assert checked().broken is None
+
+
 def test_the_newest_is_noted_outside_of_the_database(settings: Settings) -> None:
     """Also where the clock was set back before it, and stays noted when it has gone from it."""
     done(2)
