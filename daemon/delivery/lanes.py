@@ -2,7 +2,7 @@
 
 There are as many messages in flight as the transport takes at once (`Transport.concurrency`): the browser has one lane.
 Where time runs out for messages before they are handed over, as the database or the machine is too slow for so many,
-half of the lanes are used, until it does not any more; each message that is sent adds a lane again.
+half of the lanes are used, until it does not any more; every few messages that are sent add a lane again.
 A message that is stuck or doubtful blocks only its own lane. What an earlier sender left behind may need more lanes
 than there are; then no new message is claimed until enough of it is settled.
 """
@@ -23,6 +23,7 @@ from daemon.models import Message
 
 log = structlog.get_logger()
 
+FOR_ONE_MORE = 8  # messages handed over in time
 MOST_BESIDE = 10  # so many doubts for each lane wait beside the others; more of them hold everything up
 
 
@@ -85,7 +86,7 @@ class Lanes:
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.concurrency = concurrency
         self._width = concurrency  # how many lanes are used
-        self._narrowings = 0
+        self._narrowings = self._in_time = 0
         self._lease_s, self._send_timeout_s = settings.lease_s, settings.send_timeout_s
         self._lanes: dict[int, Lane] = {}  # by message id
         self._beside: set[Lane] = set()  # those whose doubts wait for a receipt
@@ -134,8 +135,12 @@ class Lanes:
         log.warning("lanes.narrowed", lanes=self._width)
 
     def in_time(self) -> None:
-        """One was handed over: use a lane more, if there is one."""
-        self._width = min(self._width + 1, self.concurrency)
+        """One was handed over: after some of them a lane more is used, if there is one. One for each would double them
+        at once, and time would run out again."""
+        self._in_time += 1
+        if self._in_time >= FOR_ONE_MORE:
+            self._in_time = 0
+            self._width = min(self._width + 1, self.concurrency)
 
     @property
     def some(self) -> int:

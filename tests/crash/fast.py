@@ -40,6 +40,7 @@ T = TypeVar("T")
 LEASE_S = 5  # the least there is
 LAST = 4  # messages that are left for the sender without a fault
 PATIENCE_S = 60
+FINISH_S = 180  # for a whole campaign, on a machine that is busy
 TAKE_OVER_S = 120  # PostgreSQL ends a transaction that sleeps after a minute; only then can another sender go on
 HEARD_S = 10  # for every STOP to be heeded, once the campaign is done
 PATIENT = Plan("none", 1, "none")
@@ -208,7 +209,7 @@ class Campaign:
         if not self._done() or (self._answers and self._unheard()):
             process = self._start(PATIENT)
             try:
-                eventually(lambda: self._done() or ended(process), PATIENCE_S, "the campaign is done")
+                eventually(lambda: self._done() or ended(process), FINISH_S, "the campaign is done")
                 if self._answers:
                     with contextlib.suppress(AssertionError):  # they are counted at the end
                         eventually(lambda: not self._unheard() or ended(process), HEARD_S, "every STOP is heeded")
