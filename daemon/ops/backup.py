@@ -59,12 +59,10 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
     wanted = archive.recipients(public_keys)
     if (settings.data_dir / RESTORING).exists():
         raise errors.BackupRefused("A restore has broken off: run `wasender restore` once more, it finishes it.")
-    file, ours = _place(settings, to, bool(wanted), now)
+    file, ours = _place(settings, to, bool(wanted), bool(keep.count or keep.days), now)
     _sweep(settings.data_dir, file.parent, now)
     if file.exists():
         raise errors.BackupRefused(f"There is a file {file} already: name another one.")
-    if not ours and (keep.count or keep.days):
-        raise errors.BackupRefused("Old backups are deleted in a folder: name one with --to, not a file.")
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=settings.data_dir) as staging:
         taken = snapshot.take(settings.db_url, Path(staging))
         if not taken.steps:  # it may be empty because of a fault, and old backups are not to go for it
@@ -92,14 +90,15 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
     return Made(file, file.stat().st_size, manifest, bool(wanted), deleted)
 
 
-def _place(settings: Settings, to: Path | None, encrypted: bool, now: int) -> tuple[Path, bool]:
-    """The file, and whether it has a name of ours."""
+def _place(settings: Settings, to: Path | None, encrypted: bool, pruned: bool, now: int) -> tuple[Path, bool]:
+    """The file, and whether it has a name of ours. pruned: old ones are deleted, so that it has to be a folder."""
     folder = settings.data_dir / FOLDER if to is None else to
     if to is None:
         durable.make_folder(folder)
     if not folder.is_dir():
-        if not folder.parent.is_dir():
-            raise errors.BackupRefused(f"There is no folder {folder.parent}: make it first.")
+        missing = folder if pruned else folder.parent
+        if not missing.is_dir():
+            raise errors.BackupRefused(f"There is no folder {missing}: make it, or look whether its disk is mounted.")
         return folder, False
     name = f"wasender-{instant(now):%Y%m%dT%H%M%SZ}.backup"
     return folder / (f"{name}.age" if encrypted else name), True

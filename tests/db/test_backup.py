@@ -347,6 +347,8 @@ def test_what_cannot_be_saved_says_so_and_leaves_nothing(
     ):
         with pytest.raises(errors.BackupRefused):
             make(stocked.settings, to, *keys, keep=keep)
+    with pytest.raises(errors.BackupRefused, match=r"There is no folder .*/unmounted: make it, or look"):
+        make(stocked.settings, tmp_path / "unmounted", keep=Keep(days=30))  # nightly: no file in the disk's place
     monkeypatch.setattr(archive, "CHUNK", 1 << 16)
 
     def damaged(*_given: Any) -> None:
