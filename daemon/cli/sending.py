@@ -214,7 +214,7 @@ def _read(upload: dict[str, Any]) -> list[str]:
     if upload["phone_column"]:
         lines[0] += f', numbers in the column "{upload["phone_column"]}"'
     if upload["duplicates"]:
-        lines.append(f"{upload['duplicates']:,} duplicates are left out")
+        lines.append(f"{upload['duplicates']:,} duplicate{'' if upload['duplicates'] == 1 else 's'} left out")
     if upload["hidden_rows"] or upload["hidden_columns"]:
         lines.append(f"Hidden in the workbook, and left out: {upload['hidden_rows']:,} rows, "
                      f"{upload['hidden_columns']:,} columns")  # fmt: skip
@@ -228,8 +228,13 @@ def texts_of_rejected(rejected: list[dict[str, Any]]) -> list[str]:
     if not rejected:
         return []
     lines = [f"{len(rejected):,} row{'' if len(rejected) == 1 else 's'} cannot be used:"]
-    lines += [f"  row {each['position']}: {each['value']}: {each['reason']}" for each in rejected[:SHOWN]]
+    lines += [_of_row(each) for each in rejected[:SHOWN]]
     return [*lines, f"  and {len(rejected) - SHOWN:,} more"] if len(rejected) > SHOWN else lines
+
+
+def _of_row(each: dict[str, Any]) -> str:
+    """A row that was left out, and why; there may be nothing in it."""
+    return ": ".join(filter(None, (f"  row {each['position']}", each["value"], each["reason"])))
 
 
 def _tried(tried: dict[str, Any]) -> list[str]:
@@ -237,7 +242,7 @@ def _tried(tried: dict[str, Any]) -> list[str]:
     lines = [f"{of_people(tried['total_numbers'])} would get it. Nothing is queued."]
     if skipped := tried["left_out_total"]:
         lines.append(f"{skipped:,} would be skipped:")
-        lines += [f"  row {each['position']}: {each['value']}: {each['reason']}" for each in tried["left_out"][:SHOWN]]
+        lines += [_of_row(each) for each in tried["left_out"][:SHOWN]]
         lines += [f"  and {skipped - SHOWN:,} more"] if skipped > SHOWN else []
     if begin := tried.get("starts_at"):
         end = tried.get("eta")

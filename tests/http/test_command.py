@@ -48,7 +48,7 @@ def test_a_file_is_sent_and_waited_for(wasender: Command, file: Path) -> None:
 
     assert 0 == done.exit_code, done.output
     assert '2 people, numbers in the column "phone"' in done.stderr
-    assert "row 5: 123: " in done.stderr and "1 duplicates are left out" in done.stderr
+    assert "row 5: 123: " in done.stderr and "1 duplicate left out" in done.stderr
     assert "(Spring): completed" in done.stdout and "2 people: 2 sent" in done.stdout
     job = wasender.json("jobs", "--search", "Spring")["jobs"][0]
     rows = list(csv.DictReader(io.StringIO(wasender("report", job["job_id"]).stdout)))
