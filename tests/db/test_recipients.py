@@ -252,6 +252,16 @@ def test_the_rate_now_is_that_of_five_minutes(hand):
     assert 110 <= (went.per_hour or 0) <= 125
 
 
+def test_the_rate_now_does_not_count_the_first_message_which_waits_for_nothing(hand):
+    """One after two seconds is no thirty a minute; the pauses between those that follow tell."""
+    job, rates = hand.queue(3), []
+    for _ in range(3):
+        hand.confirm(hand.submit(hand.claim_one()))
+        hand.clock.advance(10_000)
+        rates.append(timeline.course(job_moves.job(job.id), hand.clock()).per_hour_now)
+    assert [0, 180, 240] == rates
+
+
 def test_the_course_of_a_stopped_job_ends_with_it(hand):
     """Those cancelled are not drawn; before anything happened there is nothing to draw."""
     job = hand.queue(4)
