@@ -15,11 +15,12 @@ from daemon import errors
 from daemon.auth import audit_reading
 from daemon.auth.audit_reading import Entry, Wanted
 from daemon.i18n import languages
-from daemon.i18n.languages import N_
+from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
+from daemon.pages.words import WHO
 from daemon.server.visitors import in_db
 from daemon.states import AuditResult, Role
 
@@ -32,10 +33,12 @@ TONES = {AuditResult.DONE: "good", AuditResult.REFUSED: "warn", AuditResult.FAIL
 
 @dataclass(frozen=True)
 class EntryView(Entry):
-    """An entry; said, tone: its result."""
+    """An entry; said, tone: its result; by: who, in words where it was no user (ours)."""
 
     said: str
     tone: str
+    by: str
+    ours: bool
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ async def audit(request: web.Request) -> web.StreamResponse:
     asked = forms.asked(request)
     filters = Filters(*(asked.text(name).strip()[:LONGEST] for name in ("who", "action", "since", "until")))
     since, until = _day(filters.since), _day(filters.until)
-    wanted = Wanted(filters.who, filters.action, _begins(since), _begins(until and until + timedelta(days=1)))
+    wanted = Wanted(_who(filters.who), filters.action, _begins(since), _begins(until and until + timedelta(days=1)))
     cursor = asked.text("cursor")
     if cursor and not audit_reading.CURSOR.fullmatch(cursor):
         raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
@@ -93,7 +96,14 @@ async def audit(request: web.Request) -> web.StreamResponse:
 
 def _view(row: Entry) -> EntryView:
     result = AuditResult(row.result)
-    return EntryView(**vars(row), said=RESULTS[result], tone=TONES[result])
+    return EntryView(
+        **vars(row), said=RESULTS[result], tone=TONES[result], by=WHO.get(row.who, row.who), ours=row.who in WHO
+    )
+
+
+def _who(entered: str) -> str:
+    """Who is looked for, as the log has it: the page shows some of them in words."""
+    return next((name for name, words in WHO.items() if entered.casefold() == gettext(words).casefold()), entered)
 
 
 def _day(text: str) -> date | None:

@@ -23,6 +23,7 @@ from daemon.pages.content import PageContent
 from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import only, show
+from daemon.pages.words import WHO
 from daemon.server import heavy
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import ConsentHow, Role
@@ -48,7 +49,7 @@ BYTES_EACH = 100  # of a list's people, about
 @dataclass(frozen=True)
 class Consent(PageContent):
     """known: of the person who was looked up; entered: what was sent in the form at `place`, which the error is about;
-    done: what was just recorded."""
+    done: what was just recorded; whose: who recorded, where it was no user."""
 
     template: ClassVar = "consent.html"
     here: ClassVar = "consent"
@@ -60,6 +61,7 @@ class Consent(PageContent):
     done: str = ""
     ways: Sequence[tuple[str, str]] = tuple((each.value, HOW[each]) for each in ConsentHow)
     how: dict[str, str] = field(default_factory=lambda: {each.value: HOW[each] for each in ConsentHow})
+    whose: dict[str, str] = field(default_factory=lambda: WHO)
     longest: int = consents.LONGEST
     longest_words: int = consents.LONGEST_WORDS
 

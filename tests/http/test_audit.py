@@ -11,6 +11,7 @@ from daemon.auth.audit_reading import Entry, Wanted
 from daemon.server import audited
 from daemon.server.visitors import SAFE, SETTINGS
 from tests.http.conftest import KEY, Caller
+from tests.support.drafting import look, send
 from tests.support.signing_in import HTML, origin, someone
 
 
@@ -35,6 +36,16 @@ async def test_what_is_done_by_api_leaves_an_entry(client: Any) -> None:
     await api.post("/pause/999", status=404)
     assert ("jobs.pause", "job", "999", "refused") == told(newest())
     assert "no_job" == newest().code
+
+
+async def test_who_it_was_is_said_in_words_on_the_page(client: Any, member: Any) -> None:
+    """As the history of a campaign says it; what the page shows is found by it, as is what the log has."""
+    await Caller(client, KEY).post("/pause/999", status=404)
+    await send(member, "/app/notices/test", again=True)
+    for entered in ("the API", "api"):
+        shown = await look(member, f"/app/audit?who={entered.replace(' ', '%20')}")
+        assert "<bdi>the API</bdi>" in shown and "<bdi>api</bdi>" not in shown, entered
+        assert ["jobs.pause"] == re.findall(r"<code>(\w+\.\w+)</code>", shown)
 
 
 async def test_every_write_there_is_leaves_an_entry(client: Any) -> None:

@@ -56,7 +56,7 @@ async def test_a_list_is_read_by_the_api(api: Any) -> None:
     await api.post(path, {"date_column": "nonsense"}, 422)
 
 
-async def test_it_is_done_on_the_page(member: Any, browser: Any) -> None:
+async def test_it_is_done_on_the_page(member: Any, browser: Any, api: Any) -> None:
     """Looked up, recorded, withdrawn; what was entered stays where it is refused. Viewers are not shown it."""
     await look(member, "/app/consent")
     refused = await send(member, "/app/consent", again=True, number="12")
@@ -70,6 +70,9 @@ async def test_it_is_done_on_the_page(member: Any, browser: Any) -> None:
     given = {"number": NUMBER, "given_on": DAY, "how": "paper", "words": "card", "text": "<b>Yes</b>"}
     done = await (await send(member, "/app/consent/record", again=True, **given)).text()
     assert "The consent is recorded." in done and "Agreed on Mar 4, 2025." in done and "&lt;b&gt;Yes" in done
+    body = {"number": OTHER, "given_on": DAY, "how": "form"}
+    await api.ask("PUT", "/people/consent", json=body)
+    assert "Recorded by the API, " in await (await send(member, "/app/consent", again=True, number=OTHER)).text()
     gone = await (await send(member, "/app/consent/withdraw", again=True, number=NUMBER, how="spoken")).text()
     assert "Withdrawn: " in gone and "On the suppression list" in gone and consents.WITHDRAWN in gone
     late = await send(member, "/app/consent/record", again=True, **given)
