@@ -29,7 +29,7 @@ DAY_MS = 24 * HOUR_MS
 MEANINGS = {
     Scope.READ: N_("sees campaigns, messages, replies and accounts"),
     Scope.SEND: N_("sends messages, uploads files, keeps lists and templates"),
-    Scope.CONTROL: N_("pauses, stops, repeats and decides, links the phone, adds to the suppression list"),
+    Scope.CONTROL: N_("pauses, stops, retries and decides, links the phone, adds to the suppression list"),
     Scope.ADMIN: N_("changes limits and keys, logs accounts out, takes people off the suppression list"),
 }
 ENDS = {  # until when the old secret is taken, in milliseconds from now

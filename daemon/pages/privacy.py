@@ -28,10 +28,10 @@ CALLED = {
     "fields": N_("fields of recipients"),
     "rejected": N_("rejected rows"),
     "history": N_("history of messages"),
-    "recipients": N_("whole recipients"),
-    "archive": N_("history in full length"),
+    "recipients": N_("recipients (counts stay)"),
+    "archive": N_("uncompressed history"),
     "replies": N_("replies"),
-    "evidence": N_("looks into chats"),
+    "evidence": N_("texts and screenshots of checked chats"),
     "drafts": N_("drafts that were never started"),
     "uploads": N_("uploads"),
 }

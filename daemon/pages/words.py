@@ -127,7 +127,7 @@ WEEKDAYS = (
 )
 MOVES = {
     "enqueue": N_("queued"),
-    "claim": N_("picked up by the sender"),
+    "claim": N_("picked up"),
     "release": N_("put back without an attempt"),
     "submit": N_("handed over to WhatsApp"),
     "part": N_("a part of it is sent"),
