@@ -16,6 +16,7 @@ from daemon.cli.settings import Data
 
 PANEL = "This machine"
 MB = 1 << 20
+PROFILES = "profiles"  # in the data folder
 
 
 def add_to(app: typer.Typer) -> None:
@@ -90,8 +91,9 @@ def restore(
 ) -> None:
     """Put a backup in the place of what is there, while wasender does not run.
 
-    What was there is kept beside it. Nothing is sent afterwards until somebody decides about each campaign: see
-    `wasender confirmations`. If it breaks off, run it again: it goes on where it was.
+    What was there is kept beside it. Settings and browser profiles are in no backup: on a new machine put the settings
+    back yourself, and link each phone anew (docs/backup.md). Nothing is sent afterwards until somebody decides about
+    each campaign: see `wasender confirmations`. If it breaks off, run it again: it goes on where it was.
 
     Example: wasender restore /mnt/backups/wasender-20300131T030000Z.backup
 
@@ -111,6 +113,8 @@ def restore(
     else:
         first = f"Restored: {sum(done.manifest.rows.values()):,} rows, {len(done.manifest.files):,} files."
     last = "Start wasender; campaigns that are not over wait until you decide: wasender confirmations."
+    if not (found.data_dir / PROFILES).is_dir():
+        last += " Browser profiles and settings are in no backup: link each phone anew; docs/backup.md says more."
     told = {
         "restored": done.manifest is not None,
         "rows": done.manifest.rows if done.manifest else None,

@@ -18,7 +18,7 @@ from daemon.contacts.stored import attachment_path
 from daemon.files import durable, release
 from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
-from daemon.ops import archive, backup_failures, snapshot
+from daemon.ops import archive, backup_failures, snapshot, under_way
 from daemon.ops.archive import Manifest
 
 FOLDER = "backups"  # in the data folder, where no other place is named
@@ -51,6 +51,8 @@ class Keep:
 def make(settings: Settings, to: Path | None, public_keys: Sequence[str], keep: Keep, now: int) -> Made:
     """Make one. to: a folder, or a file that is not there; None: the folder `backups` in the data folder. public_keys:
     see `archive.recipients`. Raises BackupRefused, DatabaseUnusable, OSError."""
+    if to is None:
+        under_way.by_its_owner(settings.data_dir)
     with backup_failures.noted(settings.data_dir, now):
         return _made(settings, to, public_keys, keep, now)
 

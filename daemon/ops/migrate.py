@@ -28,7 +28,7 @@ from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import Mark
 from daemon.models import TABLES
-from daemon.ops import snapshot
+from daemon.ops import snapshot, under_way
 from daemon.ops.alone import alone
 
 BATCH = 10_000
@@ -72,6 +72,7 @@ def migrate(settings: Settings, to: str, tell: Tell) -> Moved:
     file = Path(settings.db_url.removeprefix(SQLITE))
     if not file.exists():
         raise errors.BackupRefused(f"There is no database {file}: name the data folder with --data.")
+    under_way.by_its_owner(file.parent)
     with alone(settings.db_url), closing(_opened(file)) as source:
         _check_steps(source)
         with alone(to):

@@ -99,6 +99,7 @@ def restore(settings: Settings, file: Path, key: Path | None, now: int) -> Resto
     """
     folder = settings.data_dir.resolve()
     durable.make_folder(folder)
+    under_way.by_its_owner(folder)
     with under_way.one_at_a_time(folder), alone(settings.db_url) as look_again:
         plan = _unfinished(folder)
         if plan is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,21 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def by_its_owner(folder: Path) -> None:
+    """Raises BackupRefused for root where the folder is another user's, who could not use what root leaves in it."""
+    owner = folder.stat().st_uid if folder.is_dir() else 0
+    if os.geteuid() != 0 or owner == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"  # as sudo writes it
+    raise errors.BackupRefused(
+        f"{folder} belongs to the user {name}, who could not read what root makes there: run this as that user "
+        f"(sudo -u {name} …)."
+    )
 
 
 def is_under_way(folder: Path) -> bool:

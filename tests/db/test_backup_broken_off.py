@@ -18,7 +18,7 @@ from daemon.db import connection
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
 from daemon.files.data_folder import RESTORING
-from daemon.ops import alone, backup, backup_failures, restore, under_way
+from daemon.ops import alone, backup, backup_failures, migrate, restore, under_way
 from daemon.ops.backup import Keep
 from daemon.ops.backup_failures import Failure
 from tests.conftest import NOW
@@ -160,3 +160,21 @@ def test_a_process_that_has_waited_for_a_restore_that_died_does_not_start(
 def waits(pid: int) -> bool:
     """Whether a process waits for a lock of a file."""
     return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root leaves files to others that they cannot read")
+def test_root_is_told_to_be_the_user_whose_folder_it_is(bench: Any, tmp_path: Path) -> None:
+    """Nothing is made then; a backup to elsewhere root may make."""
+    folder = bench.settings.data_dir
+    made = make(bench.settings, tmp_path)
+    os.chown(folder, 65_534, 65_534)
+    before = {each.name for each in folder.iterdir()}
+    for work in (
+        lambda: make(bench.settings),
+        lambda: restore.restore(bench.settings, made.file, None, NOW),
+        lambda: migrate.migrate(bench.settings, "postgresql://127.0.0.1/name", lambda *_: None),
+    ):
+        with pytest.raises(errors.BackupRefused, match="sudo -u nobody"):
+            work()
+    assert before == {each.name for each in folder.iterdir()}

@@ -56,6 +56,8 @@ NOT_RUN = {  # how a command begins that no test can run as it is printed, and w
     "wasender users remove-second-factor": "the same",
     "wasender confirm": "nothing waits for it here; tests/http/test_confirmations.py answers for a job",
     "wasender migrate": "wasender runs here; tests/db/test_migrate.py moves a database",
+    "read -rs WASENDER_MIGRATE_TO": "a person types it",
+    "export WASENDER_MIGRATE_TO": "the same",
     "wasender restore": "wasender runs here; tests/db/test_backup.py restores",
     "openssl rand": "it changes this machine",
     "rm -f /var/lib": "it changes this machine",
