@@ -7,16 +7,21 @@ import asyncio
 import ssl
 from email.message import EmailMessage
 
+import structlog
+
 from daemon.config import Settings
 from daemon.i18n.coded import Refusal, refusal
 from daemon.ops.refusals import MailProblem
 
+log = structlog.get_logger()
+
 TOTAL_S = 12.0  # for all of it: below the lease of who sends
 
 
-async def send(settings: Settings, subject: str, text: str, mail_id: str) -> Refusal | None:
+async def send(settings: Settings, subject: str, text: str, mail_id: str, all_of_them: bool = False) -> Refusal | None:
     """Send the text to all who get notices; None, or why that did not work. mail_id: the same for a repeat, so that a
-    mail program can tell."""
+    mail program can tell. all_of_them: it has not worked either where the server takes it for some of them only: else
+    that is only logged, as a repeat would reach the others again."""
     import aiosmtplib  # it is needed only where a mail server is set
 
     people = settings.mail_addresses
@@ -31,7 +36,7 @@ async def send(settings: Settings, subject: str, text: str, mail_id: str) -> Ref
     mail.set_content(text)
     try:
         async with asyncio.timeout(TOTAL_S):
-            await aiosmtplib.send(
+            refused, _ = await aiosmtplib.send(
                 mail,
                 hostname=settings.smtp_host,
                 port=settings.smtp_port,
@@ -51,6 +56,11 @@ async def send(settings: Settings, subject: str, text: str, mail_id: str) -> Ref
         return refusal(MailProblem.REFUSED, status=error.recipients[0].code)
     except (ssl.SSLError, aiosmtplib.SMTPException, OSError) as error:
         return refusal(MailProblem.NOT_TRUSTED if _about_tls(error) else MailProblem.UNREACHED)
+    if refused:
+        status = next(iter(refused.values()))[0]
+        if all_of_them:
+            return refusal(MailProblem.REFUSED, status=status)
+        log.warning("mail.refused_for_some", count=len(refused), status=status)
     return None
 
 

@@ -80,7 +80,7 @@ async def mail_due(settings: Settings, timed: Callable[..., Any]) -> None:
 async def test(settings: Settings, now: int) -> Refusal | None:
     """Send a mail that says it is a test; None, or why that did not work."""
     subject, text = worded([(now, refusal(Says.TEST))], settings)
-    return await mail.send(settings, subject, text, f"wasender-test-{secrets.token_hex(8)}")
+    return await mail.send(settings, subject, text, f"wasender-test-{secrets.token_hex(8)}", all_of_them=True)
 
 
 def due(now: int) -> list[Waiting]:

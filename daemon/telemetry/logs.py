@@ -172,6 +172,7 @@ EVENTS: dict[str, str] = {
     "upload.forgotten": "what nobody has used for long was deleted (uploads, attachments)",
     "mail.sent": "people were told something by mail (count: of notices, to: how many people)",
     "mail.tested": "somebody had a test mail sent (problem: null where the mail server took it)",
+    "mail.refused_for_some": "the mail server took a mail, but not for all who are to get it (count, status)",
     "mail.failed": "a mail could not be sent; it is tried again (problem, tries)",
     "mail.given_up": "notices could not be mailed for three days, and are not tried any more (count, problem)",
     "notices.failed": "looking for what people are to be told failed unexpectedly; it is tried again",

@@ -209,6 +209,21 @@ def test_what_a_mail_server_refuses_is_tried_again_and_given_up_after_days(hand:
     assert [] == box[0].mails
 
 
+def test_one_of_those_who_get_it_is_refused(hand: Hand, post: Post, box: Any) -> None:
+    """The others get it once; it is logged, without the address, and a test mail says so."""
+    box[0].unknown = "boss@example.org"
+    report(hand, AccountState.HELD, Hold.CONFLICT)
+    post.look()
+    with capture_logs() as told:
+        post.after(GATHER_MS)
+        post.after(AGAIN_MS)
+    assert 1 == len(box[0].mails)
+    assert ["mail.refused_for_some", "mail.sent"] == [line["event"] for line in told]
+    assert "boss" not in str(told) and (1, 550) == (told[0]["count"], told[0]["status"])
+    found = doctor.mailed(post.settings)
+    assert "bad" == found.level and "550" in found.says
+
+
 def test_a_kill_after_the_mail_sends_it_again_with_the_same_id(
     hand: Hand, post: Post, box: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

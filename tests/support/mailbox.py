@@ -14,6 +14,13 @@ class Mailbox:
         self.mails: list[Any] = []
         self.tls: list[bool] = []
         self.refuses: str | None = None
+        self.unknown = ""  # an address that it refuses
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if address == self.unknown:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.refuses:
