@@ -31,6 +31,12 @@ MANY = 10_000  # up to so many are counted
 JUMP_MS = 2 * 86_400_000  # since the last run: the clock may have jumped, so the next run is waited for
 
 
+class Beside(StrEnum):
+    """What is removed elsewhere, see ops/audit_upkeep.py."""
+
+    AUDIT = "audit"
+
+
 class Other(StrEnum):
     """What is removed by its own age, see ops/retention.py."""
 
@@ -61,17 +67,29 @@ def looked(kind: StrEnum, removed: int, now: int, anew: bool = True) -> None:
             counting.add({(Name.REMOVED, "", kind.value): removed})
 
 
+def steady(kind: StrEnum, now: int) -> bool:
+    """Note that a kind is looked for now; whether that may be believed: after a jump of the clock nothing is removed
+    before the next run, in an hour, so that there is time to set it right."""
+    row = Kept.get_or_none(Kept.kind == kind.value)
+    looked(kind, 0, now)
+    if row is None or within(row.run_at, now, JUMP_MS):
+        return True
+    log.warning("keeping.waited", kind=kind.value)
+    return False
+
+
+def by_age(kind: StrEnum, now: int, remove: Callable[[], int]) -> None:
+    """Have what is too old removed, and note how much that was."""
+    if steady(kind, now):
+        looked(kind, remove(), now)
+
+
 def begin(settings: Settings, kind: Kind, now: int) -> Sweep | None:
     """Look for what is too old; None where nothing of the kind is removed now."""
     found = forgetting.sweep(settings, kind, now)
     if found is None:
         return None
-    row = Kept.get_or_none(Kept.kind == kind.value)
-    looked(kind, 0, now)
-    if row is not None and not within(row.run_at, now, JUMP_MS):
-        log.warning("keeping.waited", kind=kind.value)
-        return None
-    return found
+    return found if steady(kind, now) else None
 
 
 def step(sweep: Sweep, now: int) -> bool:

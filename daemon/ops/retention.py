@@ -61,13 +61,13 @@ def prune(settings: Settings, now: int) -> None:
         notices.prune,
     ):
         work(now)
-    keeping.looked(Other.REPLIES, replies.prune(now, settings.keep_replies_days * DAY_MS), now)
-    keeping.looked(Other.EVIDENCE, evidence.prune(now, settings.keep_evidence_days * DAY_MS), now)
+    keeping.by_age(Other.REPLIES, now, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS))
+    keeping.by_age(Other.EVIDENCE, now, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS))
     tallies.lengthen()
     leftovers.forget_started(settings, now)
-    keeping.looked(Other.DRAFTS, leftovers.forget_untouched(settings, now), now)
+    keeping.by_age(Other.DRAFTS, now, lambda: leftovers.forget_untouched(settings, now))
     leftovers.forget_people_of_series(settings, now)
-    keeping.looked(Other.UPLOADS, sum(stored.prune(settings, leftovers.attachments, now)), now)
+    keeping.by_age(Other.UPLOADS, now, lambda: sum(stored.prune(settings, leftovers.attachments, now)))
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 
 

@@ -218,6 +218,12 @@ def test_a_clock_that_jumps_removes_nothing_at_once(hand: Hand, old: Job, days: 
     hand.clock.advance(3_600_000)
     assert 2 == forget(settings, hand.clock)
 
+    Reply.create(account="default", key="k", number="+4930", text="Hi", at=hand.clock())
+    for days_later, left in ((0, 1), (YEAR, 1), (0, 0)):
+        hand.clock.advance(days_later * DAY_MS)
+        retention.prune(settings, hand.clock())
+        assert left == Reply.select().count()
+
 
 def test_drafts_replies_and_evidence_have_their_ages(hand: Hand, days: Any) -> None:
     """0: they stay."""
