@@ -27,6 +27,8 @@ from daemon.auth.audit import Deed
 from daemon.config import Settings, secret_key
 from daemon.db.connection import write
 from daemon.files import durable
+from daemon.ops import keeping
+from daemon.ops.keeping import Beside
 from daemon.states import AuditResult
 
 log = structlog.get_logger()
@@ -61,7 +63,8 @@ def on_this_machine() -> str:
 
 @contextmanager
 def noted(settings: Settings, action: str, now: int, target: str = "") -> Iterator[None]:
-    """A command does that in here, from now on; how it ends is noted in the data folder. Raises OSError."""
+    """A command does that in here, from now on; how it ends is noted in the data folder. Where nothing can be written
+    there, as its disk is full, that is logged, and the command is not kept from its work."""
     try:
         yield
     except errors.DaemonError as error:
@@ -77,13 +80,19 @@ def _note(settings: Settings, action: str, now: int, target: str, result: AuditR
     folder = settings.data_dir
     if not folder.is_dir():  # nothing was ever here
         return
-    note = Note(now, on_this_machine(), action, target, result, code)
+    try:
+        _append(folder, Note(now, on_this_machine(), action, target, result, code))
+    except OSError as error:
+        log.error("audit.entry_lost", action=action, result=result.value, reason=os.strerror(error.errno or 0))
+
+
+def _append(folder: Path, note: Note) -> None:
     descriptor = os.open(folder / WAITING, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         owner = folder.stat()
         if os.geteuid() == 0 and owner.st_uid != 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)  # the http process has to read it
-        os.write(descriptor, (json.dumps(asdict(note)) + "\n").encode())
+        os.write(descriptor, f"\n{json.dumps(asdict(note))}\n".encode())  # what is before may be a part of a line
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -143,8 +152,9 @@ async def run(settings: Settings, timed: Callable[..., Any]) -> None:
             await timed(take_in, settings)
             if time.monotonic() - pruned_at >= PRUNED_EVERY_S:
                 pruned_at = time.monotonic()
-                while await timed(audit.prune, secret_key(settings), settings.keep_audit_days) == audit.MOST:
-                    pass
+                if await timed(keeping.steady, Beside.AUDIT):
+                    while await timed(audit.prune, secret_key(settings), settings.keep_audit_days) == audit.MOST:
+                        pass
                 await timed(keep_anchor, settings)
         except Exception:
             log.exception("audit.upkeep_failed")

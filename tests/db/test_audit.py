@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -217,6 +218,43 @@ def test_what_a_command_has_done_comes_into_the_log(settings: Settings, monkeypa
     told = [(each.action, each.target, each.result, each.who) for each in entries()]
     who = "command line (anna as root)"
     assert sorted(told) == [("backup.make", "", "done", who), ("backup.restore", "one.backup", "refused", who)]
+
+
+def test_a_command_works_where_nothing_can_be_noted(settings: Settings) -> None:
+    """A backup of a full disk is made, above all; and a note of which a part was written spoils no other."""
+    file = settings.data_dir / audit_upkeep.WAITING
+    file.symlink_to("/dev/full")
+    with capture_logs() as logged, audit_upkeep.noted(settings, "backup.make", 1):
+        pass
+    assert ["audit.entry_lost"] == [line["event"] for line in logged]
+    file.unlink()
+    file.write_text('{"at": 1, "who": "comm')
+    with audit_upkeep.noted(settings, "backup.make", 2):
+        pass
+    assert 1 == audit_upkeep.take_in(settings, 3)
+
+
+def test_a_clock_that_jumps_takes_no_entry_at_once(settings: Settings) -> None:
+    """Old ones go in the next run, if it still says so."""
+
+    def run(now: int) -> None:
+        async def timed(work: Any, *given: Any) -> Any:
+            if work is audit_upkeep.keep_anchor:  # the last of a round
+                raise asyncio.CancelledError
+            return work(*given, now)
+
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(audit_upkeep.run(settings, timed))
+
+    now = db_clock.now_ms()
+    old = now - (settings.keep_audit_days - 1) * DAY_MS
+    done(3, at=old)
+    run(now)
+    with capture_logs() as logged:
+        run(now + 10 * DAY_MS)
+    assert (3, "keeping.waited") == (len(entries()), logged[-1]["event"])
+    run(now + 10 * DAY_MS)
+    assert ["audit.prune"] == [each.action for each in entries()]
 
 
 def test_what_strangers_choose_is_stored_as_it_can_be_seen(database: str) -> None:
