@@ -75,7 +75,7 @@ async def audit(request: web.Request) -> web.StreamResponse:
     asked = forms.asked(request)
     filters = Filters(*(asked.text(name).strip()[:LONGEST] for name in ("who", "action", "since", "until")))
     since, until = _day(filters.since), _day(filters.until)
-    wanted = Wanted(_who(filters.who), filters.action, _begins(since), _begins(until and until + timedelta(days=1)))
+    wanted = Wanted(_who(filters.who), filters.action, _begins(since), _begins(until, after=True))
     cursor = asked.text("cursor")
     if cursor and not audit_reading.CURSOR.fullmatch(cursor):
         raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE)
@@ -114,11 +114,12 @@ def _day(text: str) -> date | None:
         raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE) from None
 
 
-def _begins(day: date | None) -> int | None:
-    """When it begins, UTC ms."""
+def _begins(day: date | None, after: bool = False) -> int | None:
+    """When it begins, or the day after it, UTC ms."""
     if day is None:
         return None
     try:
+        day += timedelta(days=after)
         return max(0, round(datetime.combine(day, time(), ZoneInfo(languages.zone.get())).timestamp() * 1000))
     except (OverflowError, ValueError):  # the first or the last day there is
         raise errors.MalformedRequest(Why.ADDRESS_INCOMPLETE) from None

@@ -76,3 +76,10 @@ NAMED = {"what": "pause", "name": "nobody"}
 
 def newest_id() -> int:
     return max((row.id for row in audit_reading.page(Wanted(), None, 1)[0]), default=0)
+
+
+async def test_the_days_of_a_search_may_be_any(client: Any) -> None:
+    """Also the last one that a calendar has, behind which there is none."""
+    someone(client)
+    for day, status in (("9999-12-30", 200), ("9999-12-31", 400), ("soon", 400)):
+        await look(client, f"/app/audit?until={day}", status)
