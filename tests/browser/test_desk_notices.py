@@ -81,6 +81,11 @@ def test_notices_are_shown_once_and_remembered(tmp_path: Path) -> None:
         noted(Says.BACKUP_FAILED, why="full")
         visitor.until(lambda: shown()[2:] == ["A backup has failed."])
         assert "Zeferina" not in str(shown())
+        driver.execute_script('localStorage.setItem("wasender-notices-last", "1000")')  # of before a restore
+        noted(Says.HELD, account="Zeferina", why="full")
+        visitor.until(lambda: driver.execute_script('return localStorage.getItem("wasender-notices-last")') != "1000")
+        noted(Says.STALLED, account="Zeferina", minutes=10)
+        visitor.until(lambda: "Nothing has been sent" in str(shown()[3:]))
         visitor.find("#notices-off").click()
         visitor.until(lambda: "Notices are off in this browser." in seen())
         assert [] == [line for line in driver.get_log("browser") if "Content Security Policy" in line["message"]]

@@ -43,12 +43,12 @@ function notify(code, id) {
   });
 }
 
-/** Show what is newer than what was shown; the first time nothing is. */
+/** Show what is newer than what was shown; the first time nothing is. After a restore ids begin lower again. */
 function tell(event) {
   const { notices } = JSON.parse(event.data);
   const newest = Math.max(0, ...notices.map(([id]) => id));
   const last = kept(LAST);
-  keep(LAST, Math.max(newest, Number(last ?? 0)));
+  keep(LAST, newest);
   if (last === null) return;
   for (const [id, code] of notices) if (id > Number(last) && words[code]) notify(code, id);
 }
