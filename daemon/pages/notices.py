@@ -11,7 +11,7 @@ from daemon import errors
 from daemon.accounts import rights
 from daemon.db import clock
 from daemon.i18n import languages
-from daemon.ops.refusals import MailTest
+from daemon.ops.refusals import MailProblem, MailTest
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
 from daemon.pages.shell import only, show
@@ -56,5 +56,6 @@ async def tested(request: web.Request) -> web.StreamResponse:
     except errors.MailTestsLimited as error:
         return show(request, _content(request, said(error)), 429)
     if problem is not None:
-        return show(request, _content(request, languages.say(problem)), 502)
+        status = 409 if problem.code is MailProblem.NOT_SET else 502
+        return show(request, _content(request, languages.say(problem)), status)
     return show(request, _content(request, done=MailTest.TAKEN.sentence))

@@ -32,7 +32,7 @@ async def test_each_role_is_shown_where_it_may_go(browser: Any) -> None:
         shown = await side(await browser(role))
         ways[role.name] = re.findall(r'<li><a href="([^"]+)"', shown)
         assert ["Send", "People", "Settings"] == re.findall(r"<h2>(\w+)</h2>", shown)
-    assert ["/app", "/app/decisions", "/app/replies", "/app/accounts"] == ways["VIEWER"]
+    assert ["/app", "/app/decisions", "/app/replies", "/app/accounts", "/app/notices"] == ways["VIEWER"]
     assert {"/app/new", "/app/lists"} <= set(ways["OPERATOR"]) and "/app/users" not in ways["OPERATOR"]
     assert "/app/users" in ways["ADMIN"]
 
