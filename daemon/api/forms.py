@@ -166,7 +166,7 @@ async def _field(part: BodyPartReader, fields: dict[str, str]) -> None:
     data = await part.read_chunk(LONGEST_FIELD)
     while await part.read_chunk(CHUNK):
         pass
-    fields.setdefault(part.name or "", data.decode("utf-8", "replace").strip())
+    fields.setdefault(part.name or "", data.decode("utf-8", "replace").replace("\0", "").strip())
 
 
 async def _chunks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Any
 
 from daemon import errors
@@ -13,6 +14,7 @@ MAX_BYTES = 32 << 20
 SMALL = 128 << 10  # a body that is parsed at once, within some 20 ms whatever it holds
 MOST_VALUES = 4_000_000  # of a body that has people in it
 SHOWN = 80  # characters of a header in a sentence
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # SQLite stores it, PostgreSQL does not
 FEW_VALUES = 20_000  # of one that has none: commas in a text count, too
 
 
@@ -30,6 +32,8 @@ def parse(data: bytes, content_type: str = "", most: int = MOST_VALUES) -> Any:
         data.decode()
     except UnicodeDecodeError:
         raise errors.MalformedRequest(Why.NOT_UTF8) from None
+    if _NUL.search(data):
+        raise errors.MalformedRequest(Why.HAS_NUL)
     try:
         return json_pieces.whole(data or b"null") if len(data) <= SMALL else json_pieces.parse(data)
     except ValueError as error:

@@ -91,7 +91,7 @@ async def _urlencoded(request: web.Request) -> MultiDict[Any]:
 
 def _pairs(data: bytes, charset: str) -> list[tuple[str, str]]:
     pairs = parse_qsl(data.rstrip().decode(charset), keep_blank_values=True, encoding=charset)
-    return [(readable(name), value) for name, value in pairs]
+    return [(readable(name), _storable(value)) for name, value in pairs]
 
 
 async def _multipart(request: web.Request) -> MultiDict[Any]:
@@ -113,8 +113,13 @@ async def _multipart(request: web.Request) -> MultiDict[Any]:
             kind = part.headers.get("Content-Type", "application/octet-stream")
             fields.add(name, web.FileField(name, readable(part.filename), content, kind, headers))
         else:
-            fields.add(name, content.decode(part.get_charset(default="utf-8")))
+            fields.add(name, _storable(content.decode(part.get_charset(default="utf-8"))))
     return fields
+
+
+def _storable(text: str) -> str:
+    """Without the one character that PostgreSQL does not store, which nobody can type."""
+    return text.replace("\0", "")
 
 
 def readable(name: str) -> str:

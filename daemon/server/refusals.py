@@ -55,6 +55,7 @@ class Why(Wording):
     """The codes are API: they are added to, never changed."""
 
     NOT_UTF8 = "not_utf8", "The body is not UTF-8: send JSON in UTF-8."
+    HAS_NUL = "has_nul", "A text in the body has the character U+0000, which cannot be stored: leave it out."
     TOO_MANY_VALUES = (
         "too_many_values",
         "The body holds more than {most} values: send them in several requests, or as a file to POST /upload.",

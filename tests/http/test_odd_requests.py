@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 from yarl import URL
 
 from daemon.auth import lockout
@@ -106,3 +107,19 @@ async def test_a_place_that_cannot_be_read_is_not_the_first_page(api: Caller, me
             assert 400 == answer.status, (path, name)
             assert "This address is not complete" in await answer.text()
             assert 200 == (await member.get(f"{path}?{name}=", headers=PAGE)).status
+
+
+async def test_what_postgresql_cannot_store_is_refused_everywhere(api: Caller) -> None:
+    """SQLite would keep it, and no move to PostgreSQL would ever end. An escaped backslash makes a text of it."""
+    order = {"numbers": ["+4930231250"], "message": "Hi \0 Ann"}
+    refused = await api.post("/send", order, 400)
+    assert ("has_nul", True) == (refused["code"], "U+0000" in refused["detail"])
+    await api.post("/lists", {"name": "\0", "numbers": ["+4930231250"]}, 400)
+    job = await api.post("/send", order | {"message": r"Hi \u0000 and \\u0000"})
+    assert (await api.get(f"/jobs/{job['job_id']}"))["total"] == 1
+    form = FormData()
+    form.add_field("reason", "asked\0 for it")
+    form.add_field("numbers", "+4930231251")
+    await api.post("/suppressions/import", None, data=form)
+    (kept,) = (await api.get("/suppressions"))["suppressions"]
+    assert "asked for it" == kept["reason"]
