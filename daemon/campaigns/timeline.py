@@ -140,8 +140,9 @@ def _now(job: JobRow, now: int) -> float | None:
     if job.state not in MAY_RUN or job.started_at is None:
         return None
     over = min(NOW_MS, max(SECOND_MS, now - job.started_at))
-    lately = Message.select().where(Message.job == job.id, Message.sent_at > now - over).count()
-    if over < NOW_MS:  # the first went out at once: after two seconds it would be thirty a minute
+    young = over < NOW_MS
+    lately = Message.select().where(Message.job == job.id, Message.sent_at > now - over - young).count()
+    if young:  # the first went out at once: after two seconds it would be thirty a minute
         lately = max(0, lately - 1)
     return float(lately * HOUR_MS / over)
 

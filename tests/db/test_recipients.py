@@ -254,7 +254,7 @@ def test_the_rate_now_is_that_of_five_minutes(hand):
 
 def test_the_rate_now_does_not_count_the_first_message_which_waits_for_nothing(hand):
     """One after two seconds is no thirty a minute; the pauses between those that follow tell."""
-    job, rates = hand.queue(3), []
+    job, rates = hand.queue(4), []
     for _ in range(3):
         hand.confirm(hand.submit(hand.claim_one()))
         hand.clock.advance(10_000)
