@@ -74,7 +74,12 @@ class Disk:
 
     def keeps(self, path: Path) -> bool:
         """Whether the whole file is there, under its name, in folders that are there."""
-        return self._whole(path) and not self.early and {str(path.resolve()), str(path.parent.resolve())} <= self.names
+        named = {str(path), str(path.resolve())}
+        return (
+            self._whole(path)
+            and not named & set(self.early)
+            and {str(path.resolve()), str(path.parent.resolve())} <= self.names
+        )
 
 
 @pytest.fixture
