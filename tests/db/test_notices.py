@@ -296,7 +296,8 @@ def test_a_backup_that_failed_is_told_once(
     for _ in range(4):
         post.after(GATHER_MS)
     (text,) = box[0].texts
-    assert f"A backup has failed: There is no folder {place.parent}: make it, or look whether its disk is mounted." == text
+    why = f"There is no folder {place.parent}: make it, or look whether its disk is mounted."
+    assert f"A backup has failed: {why}" == text
     with backup_failures.noted(folder, hand.clock()):
         pass
     assert backup_failures.last(folder) is None
