@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from standin.client import StandIn
@@ -125,7 +126,8 @@ class World:
 def begin(folder: Path, database: str, browser: bool, stack: ExitStack) -> World:
     """Start it all; it ends with the stack."""
     (folder / "rig").mkdir()
-    url, others = "", set()
+    url = ""
+    others = {each.pid for each in psutil.Process().children()}  # of whoever has this done
     if database == "postgresql":
         server = stack.enter_context(postgres.Server(durable=True))
         url = server.new_database()
