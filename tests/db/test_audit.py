@@ -78,7 +78,7 @@ REFUSED = {
     "changed": lambda: AuditEntry.update(who="Ben").where(AuditEntry.id == 2).execute(),
     "deleted": lambda: AuditEntry.delete().where(AuditEntry.id == 2).execute(),
     "deleted as too old": lambda: AuditHead.update(pruned=2).execute(),
-    "replaced": lambda: AuditEntry.insert(**row(2) | {"who": "Ben"}).on_conflict_replace().execute(),
+    "replaced": lambda: replaced(AuditEntry.insert(**row(2) | {"who": "Ben"})).execute(),
     "begun anew": lambda: AuditHead.delete().execute(),
     "turned back": lambda: AuditHead.update(last=1).execute(),
 }
@@ -88,10 +88,15 @@ def row(entry_id: int) -> dict[str, Any]:
     return dict(AuditEntry.select().where(AuditEntry.id == entry_id).dicts().get())
 
 
+def replaced(insert: Any) -> Any:
+    """In place of the row that is there, as each database does it."""
+    if proxy.on_postgres():
+        return insert.on_conflict(conflict_target=[AuditEntry.id], preserve=[AuditEntry.who])
+    return insert.on_conflict_replace()
+
+
 @pytest.mark.parametrize("how", REFUSED)
 def test_the_database_refuses_to_change_it(how: str) -> None:
-    if how == "replaced" and proxy.on_postgres():
-        pytest.skip("PostgreSQL replaces nothing without an update")
     done(3)
     before = list(AuditEntry.select().dicts())
     with pytest.raises(peewee.IntegrityError, match="only added to"):
