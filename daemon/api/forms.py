@@ -20,6 +20,7 @@ from daemon.api.refusals import Why
 from daemon.contacts import file_reading, uploads
 from daemon.contacts.file_reading import File
 from daemon.contacts.importer import Said
+from daemon.formats.storable import storable
 from daemon.server.posted import parts, posted, readable
 from daemon.server.visitors import SETTINGS
 
@@ -166,7 +167,7 @@ async def _field(part: BodyPartReader, fields: dict[str, str]) -> None:
     data = await part.read_chunk(LONGEST_FIELD)
     while await part.read_chunk(CHUNK):
         pass
-    fields.setdefault(part.name or "", data.decode("utf-8", "replace").replace("\0", "").strip())
+    fields.setdefault(part.name or "", storable(data.decode("utf-8", "replace")).strip())
 
 
 async def _chunks(

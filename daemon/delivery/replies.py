@@ -22,6 +22,7 @@ from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, chunks, quarters, unmatched, windows
+from daemon.formats.storable import storable
 from daemon.models import Account, Job, Message, MessagePart, OldStop, Reply, Suppression
 from daemon.states import E164, REACHED, PersonKey, State
 from daemon.transports.protocol import Heard, Said, Unread
@@ -266,12 +267,7 @@ def _unknown(account: str, rows: Sequence[tuple[Said, Message | None]]) -> list[
 
 
 def _key(said: Said) -> str:
-    return _storable(said.key)[:64]
-
-
-def _storable(text: str) -> str:
-    """The text without what no database stores: zero bytes, and halves of a character that was cut in two."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return storable(said.key)[:64]
 
 
 def _store(account: str, number: E164, said: Said, stop: bool, answered: Message | None, now: int) -> None:
@@ -282,7 +278,7 @@ def _store(account: str, number: E164, said: Said, stop: bool, answered: Message
         account=account,
         number=number,
         person=Person(number).key,
-        text=_storable(said.text)[:LONGEST],
+        text=storable(said.text)[:LONGEST],
         at=now,
         key=_key(said),
         stop=stop,

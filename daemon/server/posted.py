@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from daemon import errors
+from daemon.formats.storable import storable
 from daemon.server.refusals import Why
 
 Fields = MultiDictProxy[str | bytes | bytearray | web.FileField]
@@ -91,7 +92,7 @@ async def _urlencoded(request: web.Request) -> MultiDict[Any]:
 
 def _pairs(data: bytes, charset: str) -> list[tuple[str, str]]:
     pairs = parse_qsl(data.rstrip().decode(charset), keep_blank_values=True, encoding=charset)
-    return [(readable(name), _storable(value)) for name, value in pairs]
+    return [(readable(name), storable(value)) for name, value in pairs]
 
 
 async def _multipart(request: web.Request) -> MultiDict[Any]:
@@ -113,13 +114,8 @@ async def _multipart(request: web.Request) -> MultiDict[Any]:
             kind = part.headers.get("Content-Type", "application/octet-stream")
             fields.add(name, web.FileField(name, readable(part.filename), content, kind, headers))
         else:
-            fields.add(name, _storable(content.decode(part.get_charset(default="utf-8"))))
+            fields.add(name, storable(content.decode(part.get_charset(default="utf-8"))))
     return fields
-
-
-def _storable(text: str) -> str:
-    """Without the one character that PostgreSQL does not store, which nobody can type."""
-    return text.replace("\0", "")
 
 
 def readable(name: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.formats import json_pieces, user_ids
+from daemon.formats.storable import storable
 from daemon.states import E164, Status
 
 SIGNED = "sha256="  # what the signature begins with
@@ -365,11 +366,7 @@ def _text(value: Any, name: str) -> str:
     found = _get(value, name)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
-    if not isinstance(found, str):
-        return ""
-    if found.isascii() and "\0" not in found:
-        return found
-    return found.replace("\0", "").encode("utf-8", "replace").decode()
+    return storable(found) if isinstance(found, str) else ""
 
 
 def _int(value: Any, name: str) -> int | None:
