@@ -181,6 +181,8 @@ def _webhooks(now: int) -> Found:
         yield Sample(families.HOOK_WAITING, name, _some(Delivery.select(Delivery.id).where(*waits)))
         oldest = Delivery.select(Delivery.at).where(*waits).order_by(Delivery.id).limit(1).scalar()
         yield Sample(families.HOOK_OLDEST, name, (now - oldest) / 1000 if oldest is not None else 0)
+        due = Delivery.select(peewee.fn.MIN(Delivery.due_at)).where(*waits).scalar()
+        yield Sample(families.HOOK_OVERDUE, name, max(0, now - due) / 1000 if due is not None else 0)
         yield Sample(families.HOOK_BEHIND, name, max(0, newest - event))
         yield Sample(families.HOOK_FAILURES, name, failures)
         yield Sample(families.HOOK_DISABLED, name, disabled_at is not None)

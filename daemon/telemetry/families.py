@@ -74,6 +74,7 @@ ACCOUNTS_LOST = _counter("accounts_lost", "How often another sender took the acc
 
 HOOK_WAITING = _gauge("webhook_deliveries_waiting", "Deliveries that wait, counted up to 10000.", "webhook")
 HOOK_OLDEST = _gauge("webhook_oldest_waiting_seconds", "Age of the oldest event that waits.", "webhook")
+HOOK_OVERDUE = _gauge("webhook_overdue_seconds", "Time since the delivery that is next was due; 0: none is.", "webhook")
 HOOK_BEHIND = _gauge("webhook_history_behind", "Lines of the history not looked at for it yet.", "webhook")
 HOOK_FAILURES = _gauge("webhook_failures", "Failed requests in a row.", "webhook")
 HOOK_DISABLED = _gauge("webhook_disabled", "1 when it is told nothing any more.", "webhook")

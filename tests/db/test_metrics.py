@@ -15,6 +15,7 @@ from daemon.db import proxy
 from daemon.db.refusals import Unsent
 from daemon.delivery import moves
 from daemon.models import (
+    Delivery,
     Event,
     Job,
     Message,
@@ -214,6 +215,26 @@ def test_the_queue_tells_how_long_it_waits(hand: Hand, metrics: Any) -> None:
     found = metrics()
     assert 2 == found["wasender_queue_messages{default,paused}"]
     assert 0 == found["wasender_queue_oldest_due_seconds{default}"] + found["wasender_account_overdue_seconds{default}"]
+
+
+def test_what_a_webhook_waits_for_is_no_delay(hand: Hand, metrics: Any) -> None:
+    """What failed is tried again after minutes or hours; late is what is due and was not told."""
+    hook = Webhook.create(
+        name="n", url="https://example.org", kinds=[], event=0, happening=0, created_at=NOW, created_by="x", secret="s"
+    )
+    about = {"webhook": hook, "kind": "job.completed", "topic": "job:1", "at": NOW, "state": "waiting"}
+    for number, minutes in ((1, 30), (2, 5)):
+        Delivery.create(source=f"j{number}", due_at=NOW + minutes * 60_000, **about)
+
+    def told() -> tuple[float, float]:
+        found = metrics()
+        return found["wasender_webhook_deliveries_waiting{1}"], found["wasender_webhook_overdue_seconds{1}"]
+
+    assert (2, 0) == told()
+    hand.clock.advance(7 * 60_000)
+    assert (2, 120) == told()
+    Delivery.update(state="delivered").execute()
+    assert (0, 0) == told()
 
 
 def test_nobody_sees_other_accounts(hand: Hand, metrics: Any) -> None:

@@ -22,6 +22,7 @@ KINDS = ("http", "sender of the browser", "sender of the Cloud API", "supervisor
 BROWSER = {"chrome": "Chrome", "helper": "Chrome", "page": "Chrome", "chromedriver": "chromedriver", "Xvfb": "Xvfb"}
 GAUGES = {
     "wasender_webhook_deliveries_waiting": "webhooks waiting",
+    "wasender_webhook_overdue_seconds": "webhooks overdue",
     "wasender_cloud_batches_waiting": "Meta's posts waiting",
 }
 FOLDERS = {
@@ -51,11 +52,13 @@ MEASURES = (
     Measure(ROUND["API"], "ms", 15, share=0.5, shown=Shown.P10),
     Measure(ROUND["page"], "ms", 30, share=0.5, shown=Shown.P10),
     Measure("from an order to its claim", "ms", 1_000, share=1.0),
-    Measure("webhooks waiting", "", 600, shown=Shown.MOST),
+    Measure("webhooks overdue", "s", 60, shown=Shown.MOST),
     Measure("Meta's posts waiting", "", 50, shown=Shown.MOST),
 )
 TOLD = (  # what the machine and the work were, which is not judged
     Measure("messages", "", float("inf"), shown=Shown.MOST),
+    # What failed while the receiver was away is tried again after minutes, then after half an hour: no sign of a leak.
+    Measure("webhooks waiting", "", float("inf"), shown=Shown.MOST),
     Measure("lines of the log", "MB", float("inf"), shown=Shown.MOST),
     *(
         Measure(f"one answer: {name}", "ms", float("inf"), shown=how)
