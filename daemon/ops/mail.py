@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 
 import structlog
@@ -16,6 +17,7 @@ from daemon.ops.refusals import MailProblem
 log = structlog.get_logger()
 
 TOTAL_S = 12.0  # for all of it: below the lease of who sends
+QUIT_S = 2.0  # for the server's answer to our goodbye
 
 
 async def send(settings: Settings, subject: str, text: str, mail_id: str, all_of_them: bool = False) -> Refusal | None:
@@ -36,16 +38,7 @@ async def send(settings: Settings, subject: str, text: str, mail_id: str, all_of
     mail.set_content(text)
     try:
         async with asyncio.timeout(TOTAL_S):
-            refused, _ = await aiosmtplib.send(
-                mail,
-                hostname=settings.smtp_host,
-                port=settings.smtp_port,
-                username=settings.smtp_user or None,
-                password=settings.smtp_password or None,
-                use_tls=settings.smtp_security == "tls",
-                start_tls=settings.smtp_security == "starttls",
-                timeout=TOTAL_S,
-            )
+            refused = await _handed_over(settings, mail)
     except (TimeoutError, aiosmtplib.SMTPTimeoutError):
         return refusal(MailProblem.TIMEOUT)
     except aiosmtplib.SMTPAuthenticationError:
@@ -62,6 +55,36 @@ async def send(settings: Settings, subject: str, text: str, mail_id: str, all_of
             return refusal(MailProblem.REFUSED, status=status)
         log.warning("mail.refused_for_some", count=len(refused), status=status)
     return None
+
+
+async def _handed_over(settings: Settings, mail: EmailMessage) -> dict[str, tuple[int, str]]:
+    """Whom the server refused, with its status and words. The connection is gone afterwards, whatever happened: closed
+    politely it would wait for the server's end of TLS, longer than a command that ends lives."""
+    import aiosmtplib
+
+    client = aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        use_tls=settings.smtp_security == "tls",
+        start_tls=False,
+        timeout=TOTAL_S,
+    )
+    await client.connect()
+    transport = client.transport
+    try:
+        if settings.smtp_security == "starttls":
+            await client.starttls()
+            transport = client.transport
+        if settings.smtp_user:
+            await client.login(settings.smtp_user, settings.smtp_password)
+        refused, _ = await client.send_message(mail)
+        with suppress(aiosmtplib.SMTPException):  # it has the mail
+            await client.quit(timeout=QUIT_S)
+        return dict(refused)
+    finally:
+        client.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
 
 def _about_tls(error: BaseException) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 import subprocess
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from daemon.db import connection, proxy
 from daemon.delivery import moves
 from daemon.errors import ConfigError
 from daemon.models import MetricPosition, Notice
-from daemon.ops import backup, backup_failures, doctor, mailing, notices
+from daemon.ops import backup, backup_failures, doctor, mail, mailing, notices
 from daemon.ops.notices import AGAIN_MS, GATHER_MS, MINUTE_MS, Noticing
 from daemon.states import AccountState, Hold, JobState, State
 from daemon.telemetry import logs
@@ -145,10 +148,10 @@ def test_what_happens_is_told_once_in_one_mail_over_tls(hand: Hand, post: Post, 
     assert told[1].startswith("Account default is held, and its campaigns wait: ")
     assert "Campaign Spring is finished. Sent: 0 of 1; failed: 1." == told[2]
     assert "Of campaign Summer it is unclear whether messages went out (1): decide about them on its page." in told
-    mail = box[0].mails[0]
-    assert (TO, "ops@example.org") == (mail["To"], mail["From"])
-    assert mail["Subject"].startswith("wasender: Account default is logged out")
-    assert hand.people(1)[0].number not in mail.as_string()
+    first = box[0].mails[0]
+    assert (TO, "ops@example.org") == (first["To"], first["From"])
+    assert first["Subject"].startswith("wasender: Account default is logged out")
+    assert hand.people(1)[0].number not in first.as_string()
 
 
 def test_an_account_that_is_set_up_is_not_logged_out(hand: Hand, post: Post, box: Any) -> None:
@@ -274,6 +277,21 @@ def test_a_test_mail_arrives_in_its_language(settings_with: Any, trusted: None, 
     """`wasender doctor --mail` says so."""
     assert "good" == doctor.mailed(settings_with(mail_language="de")).level
     assert "Dies ist ein Test. Mails von wasender kommen an." in box[0].mails[0].get_content()
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_a_mail_server_that_does_not_hang_up_has_the_mail_and_no_connection_of_ours(
+    settings_with: Any, trusted: None, box: Any, hand: Hand, polite: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ran the command has their answer; what is open then is never closed."""
+    box[0].holds, box[0].polite = threading.Event(), polite
+    monkeypatch.setattr(mail, "QUIT_S", 5 if polite else 0.1)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        assert asyncio.run(mailing.test(settings_with(), hand.clock())) is None
+        gc.collect()
+    box[0].holds.set()
+    assert [] == [str(each.message) for each in told]
 
 
 def test_a_password_is_never_sent_openly(tmp_path: Path) -> None:
