@@ -15,7 +15,7 @@ from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, param
+from daemon.db.prepared import Prepared, param, rows_of
 from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.i18n.coded import Filed, code_of, filed, told
@@ -233,8 +233,13 @@ def find(name: str) -> AccountRow:
 def known(name: str) -> AccountRow | None:
     """The account of that name, None if there never was one, or none for the caller: jobs outlive the account that they
     were sent from."""
-    row = Account.get_or_none(Account.name == name)
+    row = next(iter(rows_of(Account, _named(name=name))), None)
     return record(AccountRow, row) if row and rights.may(name) else None
+
+
+@Prepared
+def _named() -> Any:
+    return Account.select().where(Account.name == param("name"))
 
 
 def check_names(settings: Settings, names: Sequence[str] | None) -> None:
