@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,17 +69,18 @@ def soak(folder: Path, minutes: float, seed: int, database: str, browser: bool, 
         readers = Readers(ran.rig, sampler.add, ran.latest)
         deeds = Deeds(ran, readers, dice, sampler.add)
         over = threading.Event()
-        looking = threading.Thread(target=_look, args=(sampler, ran, over, min(LOOK_S, length_s / LOOKS)))
-        looking.start()
+        looking = ThreadPoolExecutor(1)
+        looks = looking.submit(_look, sampler, ran, over, min(LOOK_S, length_s / LOOKS))
         try:
             readers.start(min(READ_S, peace_s))
-            while sampler.now() < length_s:
+            while sampler.now() < length_s and not looks.done():  # which ends by itself only where it fails
                 deeds.one()
                 time.sleep(min(dice.expovariate(1 / peace_s), 5 * peace_s))
         finally:
             over.set()
-            looking.join()
+            looking.shutdown()
             readers.stop()
+        looks.result()
         deeds.calm()
         outcome, wrong = judge.settle(ran)
         wrong += outcome.wrong() + ran.violations() + deeds.refused[:5]
