@@ -435,13 +435,16 @@ def test_a_missing_send_button(driving: Driving, standin: StandIn) -> None:
     assert ["by Enter\nwith two lines"] == [each["text"] for each in driving.got(number)]
 
 
+@pytest.mark.parametrize("late_ms", [0, 900])
 @pytest.mark.parametrize("part", ["rows", "ticks"])
-def test_a_changed_page_is_noticed_before_anything_is_sent(driving: Driving, standin: StandIn, part: str) -> None:
-    """Rows or ticks that are not where they were hold the account."""
+def test_a_changed_page_is_noticed_before_anything_is_sent(
+    driving: Driving, standin: StandIn, part: str, late_ms: int
+) -> None:
+    """Rows or ticks that are not where they were hold the account, also where they come only when the text is in."""
     number = a_number()
     driving.send(number, "before")
     driving.send(a_number(), "elsewhere")
-    driving.set(missing=[part])
+    driving.set(missing=[part], rows_ms=late_ms)
     driving.reload()
 
     with pytest.raises(errors.AccountUnready, match="has changed"):
@@ -449,7 +452,7 @@ def test_a_changed_page_is_noticed_before_anything_is_sent(driving: Driving, sta
     held = driving.health()
 
     assert (AccountState.HELD, Hold.PAGE_CHANGED) == (held.state, held.hold)
-    driving.set(missing=[])
+    driving.set(missing=[], rows_ms=0)
     driving.reload()
 
 

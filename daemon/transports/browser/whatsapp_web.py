@@ -214,8 +214,7 @@ class Page:
 
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat, operation: Operation) -> dict[str, Any]:
         """What was read back, anew if more of the chat's messages came only now. A new chat may be blank, no other."""
-        if back["lost"]:  # they came after the chat was proved
-            raise errors.PartMissing(Unsent.PARTS_MISSING, back["lost"], parts=", ".join(back["lost"]))
+        _require_whole(back)
         if back["painted"] and not self.incoming.catch_up(chat, back["heard"], operation):
             return back
         if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
@@ -224,6 +223,7 @@ class Page:
             raise errors.NotSubmitted(Unsent.CHAT_BLANK)
         rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
         again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
+        _require_whole(again)
         return again
 
     def _note_missing_attach(self) -> None:
@@ -339,3 +339,9 @@ class Page:
         self.discard()
         self._surface.own = own_names(message)
         return self._looking_back.look_up(message, mark, operation, self._handed)
+
+
+def _require_whole(back: dict[str, Any]) -> None:
+    """Messages that came after the chat was proved have all that we look for. Raises PartMissing."""
+    if back["lost"]:
+        raise errors.PartMissing(Unsent.PARTS_MISSING, back["lost"], parts=", ".join(back["lost"]))
