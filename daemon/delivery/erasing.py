@@ -6,9 +6,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import peewee
+
 from daemon import errors
+from daemon.config import Settings
 from daemon.contacts import erased
 from daemon.contacts.mentions import Sought
+from daemon.contacts.stored import attachment_path
 from daemon.db.connection import write
 from daemon.db.proxy import tuples
 from daemon.delivery import moves, old_history
@@ -16,6 +20,7 @@ from daemon.delivery.refusals import Passed, Why
 from daemon.i18n.coded import refusal
 from daemon.models import (
     Account,
+    Attachment,
     CloudBatch,
     CloudProgress,
     Event,
@@ -34,6 +39,8 @@ from daemon.models import (
     UnmatchedChat,
 )
 from daemon.states import IN_HAND, PersonKey, State
+
+FEW = 500  # ids in one statement
 
 
 def known_as(who: Sought) -> list[PersonKey]:
@@ -54,25 +61,50 @@ def label(row_id: int) -> str:
     return f"erased {row_id}"
 
 
-def messages(who: Sought, by: str, now: int) -> set[str]:
-    """Erase their messages; what is queued is skipped. Returns the ids of files that only they were to get. Raises
-    IllegalMove while one is being sent."""
-    files: set[str] = set()
-    for message_id in theirs(who):
+def messages(settings: Settings, who: Sought, by: str, now: int) -> None:
+    """Erase their messages, and the files that only they were to get; what is queued is skipped. Raises IllegalMove,
+    before the first is erased, while one is being sent."""
+    ids = theirs(who)
+    for few in peewee.chunked(ids, FEW):
+        if Message.select(Message.id).where(Message.id.in_(few), Message.state.in_(IN_HAND)).exists():
+            raise errors.IllegalMove(Why.PERSON_IN_HAND)
+    for message_id in ids:
+        files = _own_files(message_id)
         with write():
             job_id = Message.select(Message.job_id).where(Message.id == message_id).scalar()
             moves.job_state(job_id)
             message = Message.select(Message, Job).join(Job).where(Message.id == message_id).get()
             if message.state in IN_HAND:
                 raise errors.IllegalMove(Why.PERSON_IN_HAND)
-            files |= set(message.attachments or ())
             Event.update(why=None, coded=None).where(Event.message == message_id).execute()
             old_history.forget_reasons(message_id)
             if message.state == State.PENDING:
                 why = refusal(Passed.ERASED)
                 moves.apply(message, "skip", why, by, now, error=why)
             _scrub(message_id)
-    return files
+            delete_files(settings, files)
+
+
+def _own_files(message_id: int) -> list[Attachment]:
+    """Those that only this message has, as they are now."""
+    own = set(Message.select(Message.attachments).where(Message.id == message_id).scalar() or ())
+    return list(Attachment.select().where(Attachment.id.in_(sorted(own - used(own, message_id))))) if own else []
+
+
+def used(files: set[str], but: int = 0) -> set[str]:
+    """Which of these files campaigns have, and messages but that one."""
+    others = Message.select(Message.attachments).where(Message.attachments.is_null(False), Message.id != but)
+    found = (each or () for query in (others, Job.select(Job.attachments)) for (each,) in query.tuples().iterator())
+    return files & {each for some in found for each in some}
+
+
+def delete_files(settings: Settings, files: list[Attachment]) -> None:
+    """Delete these as part of the caller's transaction, but for those that were used since they were read. The bytes go
+    before it is committed: nobody would look for them later."""
+    for each in files:
+        same = Attachment.used_at.is_null() if each.used_at is None else Attachment.used_at == each.used_at
+        if Attachment.delete().where(Attachment.id == each.id, same).execute():
+            attachment_path(settings, each.id).unlink(missing_ok=True)
 
 
 def _scrub(message_id: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import peewee
@@ -18,14 +17,12 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import erased, suppression
 from daemon.contacts.mentions import Sought
-from daemon.contacts.stored import attachment_path
 from daemon.db.connection import write
-from daemon.db.proxy import database, on_postgres, tuples
+from daemon.db.proxy import database, locked, on_postgres, tuples
 from daemon.db.refusals import Unsent
 from daemon.delivery import erasing
 from daemon.models import (
     Answer,
-    Attachment,
     Consent,
     Draft,
     Happening,
@@ -33,7 +30,6 @@ from daemon.models import (
     KeptAnswer,
     KeptRow,
     ListEntry,
-    Message,
     Removal,
     RowSet,
     Suppression,
@@ -62,12 +58,11 @@ def erase(settings: Settings, number: str, by: str, now: int) -> Done:
     erased.put(who.persons, now)
     suppression.await_submits()
     count = len(erasing.theirs(who))
-    files = erasing.messages(who, by, now)
+    erasing.messages(settings, who, by, now)
     erasing.replies(who)
     erasing.posted(who)
     rows = _rows(who) + _lists(who)
     _texts(who)
-    _files(settings, files)
     _empty_log()
     copies = sorted(str(path) for pattern in COPIES for path in settings.data_dir.glob(pattern))
     log.info("person.erased", who=by, messages=count, rows=rows)
@@ -90,19 +85,32 @@ def _lists(who: Sought) -> int:
 
 
 def _rows(who: Sought) -> int:
-    """Rows of uploads, drafts and audiences. The last row of a set takes the place of one that goes."""
-    found = [(set_id, n) for set_id, n, _ in people.kept_rows(who)]
-    for set_id, n in sorted(found, reverse=True):  # from the end on, so that no place changes meanwhile
-        with write():
-            row = (KeptRow.set == set_id) & (KeptRow.n == n)
-            last, body = tuples(
-                KeptRow.select(KeptRow.n, KeptRow.body).where(KeptRow.set == set_id).order_by(KeptRow.n.desc()).limit(1)
-            )[0]
-            if last != n:
-                KeptRow.update(body=body).where(row).execute()
-            KeptRow.delete().where(KeptRow.set == set_id, KeptRow.n == last).execute()
-            RowSet.update(count=RowSet.count - 1).where(RowSet.id == set_id).execute()
-    return len(found)
+    """Rows of uploads, drafts and audiences. The last row of a set takes the place of one that goes, so it is looked
+    again until none is found: somebody else may be erased at the same time."""
+    count = 0
+    while found := sorted(((set_id, n) for set_id, n, _ in people.kept_rows(who)), reverse=True):
+        # From the end on, so that no place changes meanwhile.
+        count += sum(_row(who, set_id, n) for set_id, n in found)
+    return count
+
+
+def _row(who: Sought, set_id: int, n: int) -> bool:
+    """Whether it was still theirs."""
+    with write():
+        if locked(RowSet.select(RowSet.id).where(RowSet.id == set_id)).first() is None:
+            return False
+        row = (KeptRow.set == set_id) & (KeptRow.n == n)
+        body = KeptRow.select(KeptRow.body).where(row).scalar()
+        if body is None or not who.stands_in(json.loads(body)):
+            return False
+        last, body = tuples(
+            KeptRow.select(KeptRow.n, KeptRow.body).where(KeptRow.set == set_id).order_by(KeptRow.n.desc()).limit(1)
+        )[0]
+        if last != n:
+            KeptRow.update(body=body).where(row).execute()
+        KeptRow.delete().where(KeptRow.set == set_id, KeptRow.n == last).execute()
+        RowSet.update(count=RowSet.count - 1).where(RowSet.id == set_id).execute()
+    return True
 
 
 def _texts(who: Sought) -> None:
@@ -129,16 +137,3 @@ def _json(who: Sought, table: Any, column: str) -> None:
             same = [one == given for one, given in zip(keys, key, strict=True)]
             with write():
                 table.update({field: who.without_in(value)}).where(*same).execute()
-
-
-def _files(settings: Settings, files: set[str]) -> None:
-    """Files that only this person was to get."""
-    for each in sorted(files):
-        others = Message.select(Message.id).where(Message.attachments.is_null(False))
-        if any(each in (row.attachments or ()) for row in others.select(Message.attachments)):
-            continue
-        if any(each in (row.attachments or ()) for row in Job.select(Job.attachments)):
-            continue
-        with write():
-            Attachment.delete().where(Attachment.id == each).execute()
-        Path(attachment_path(settings, each)).unlink(missing_ok=True)

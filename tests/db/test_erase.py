@@ -18,10 +18,12 @@ from daemon.campaigns import create, dry_run, lifecycle
 from daemon.contacts import consents, erased, lists, mentions, row_sets, suppression, uploads
 from daemon.contacts.importer import Contact, ContactList
 from daemon.contacts.person import Person
+from daemon.contacts.stored import attachment_path
 from daemon.db import proxy, sqlite
 from daemon.delivery import evidence, moves
 from daemon.delivery.interruptions import Presence
 from daemon.models import (
+    Attachment,
     CloudBatch,
     CloudProgress,
     Draft,
@@ -221,6 +223,63 @@ def test_it_waits_for_what_is_being_sent_and_can_be_repeated(traces: Hand) -> No
     erase.erase(traces.settings, THEIRS, BY, traces.clock())
     assert [] == found_in(everything())
     assert 0 == erase.erase(traces.settings, THEIRS, BY, traces.clock()).messages
+
+
+def personal_file(hand: Hand, name: str, job_id: int) -> str:
+    """A file that only their message of that job has; returns its id."""
+    part = hand.settings.data_dir / "part"
+    part.write_bytes(f"invoice of {name}".encode())
+    found = str(uploads.add_attachment(hand.settings, part, f"{name}.pdf", hand.clock()).id)
+    Attachment.update(used_at=hand.clock()).where(Attachment.id == found).execute()
+    Message.update(attachments=[found]).where(Message.job == job_id).execute()
+    return found
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_files_go_with_their_message(hand: Hand, posted: bool) -> None:
+    """Also where erasing is refused at first: before any message is touched while one is being sent, after them while
+    something that Meta has posted is stored. What others were to get, too, stays."""
+    first, second = (put(hand, person()) for _ in range(2))
+    own, common = personal_file(hand, "Zeferina", first), personal_file(hand, "prices", second)
+    Message.update(attachments=[own, common]).where(Message.job == first).execute()
+    put(hand, person(OTHER, "Bob"))
+    Message.update(attachments=[common]).where(Message.number == OTHER).execute()
+    hand.confirm(hand.submit(hand.claim_one()))
+    hand.clock.advance(100_000)
+    batch = CloudBatch.create(at=hand.clock(), body=b"5511987650077") if posted else None
+    message = None if posted else hand.submit(hand.claim_one())
+    with pytest.raises(errors.IllegalMove):
+        erase.erase(hand.settings, THEIRS, BY, hand.clock())
+    assert (posted, posted) == (not Attachment.get_or_none(id=own), not attachment_path(hand.settings, own).exists())
+    if batch:
+        batch.delete_instance()
+    if message:
+        hand.confirm(message)
+    erase.erase(hand.settings, THEIRS, BY, hand.clock())
+    assert [common] == [row.id for row in Attachment.select()]
+    assert [common] == [path.name for path in attachment_path(hand.settings, "").iterdir()]
+
+
+def test_of_erasures_at_the_same_time_none_removes_another_person(
+    traces: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows take each other's places."""
+    rows = [[2, THEIRS], [3, OTHER], ["a", "b"], ["c", "d"], [4, "+4915112345678"]]
+    kept = row_sets.keep(rows)
+    real, others = people.kept_rows, ["+4915112345678", THEIRS]
+
+    def late(who: Any) -> list[Any]:
+        found = list(real(who))
+        if others:
+            erase._rows(mentions.of(E164(others.pop())))
+        return found
+
+    monkeypatch.setattr(people, "kept_rows", late)
+    erase._rows(mentions.of(THEIRS))
+    monkeypatch.undo()
+    assert [["a", "b"], ["c", "d"], [3, OTHER]] == sorted(row_sets.rows(kept, list), key=str)
+    assert 3 == RowSet.get_by_id(kept).count
+    assert [] == list(people.kept_rows(mentions.of(THEIRS)))
 
 
 def test_a_receipt_that_comes_late_tells_nothing_anew(traces: Hand) -> None:
