@@ -90,7 +90,7 @@ class Rows(Bulk):
         """It was handed over that often, the last time by then, of which this database does not know."""
         known = {"submissions": submission, "transport_id": transport_id, "submitted_at": at}
         self.learn(row, known | {"expires_at": at + moves.LIVES_MS})
-        self._unknown[row.id] = at
+        self._unknown[row.id], self._missed[row.id] = at, False
 
     def missed(self, row: Row) -> None:
         """See `handovers.miss`."""

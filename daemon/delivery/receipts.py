@@ -21,7 +21,7 @@ from daemon.delivery.receipt_rows import Row, Rows, tell_doubled, tell_unmatched
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Coded, refusal
 from daemon.models import Message, MessagePart
-from daemon.states import IN_HAND, MOVES, PUT_BACK, State, Status
+from daemon.states import MOVES, PUT_BACK, State, Status
 from daemon.transports.protocol import StatusUpdate
 
 MOVE = {
@@ -131,7 +131,7 @@ def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) ->
         moved = part_receipts.take(rows, row, update, why, now)
         return Outcome.MOVED if moved else Outcome.KNOWN
     at = min(update.at, now)
-    if _restored_before(row, update) and row.state not in IN_HAND:
+    if _restored_before(row, update) and not _in_hand(row, update.status):
         rows.learn_handover(row, update.submission or 0, update.transport_id, at)
     latest = update.submission is None or update.submission == row.submissions
     adopted = _adopt(row, update) if latest else {}
@@ -149,6 +149,12 @@ def _take(rows: Rows, update: StatusUpdate, message_id: int | None, now: int) ->
 def _restored_before(row: Row, update: StatusUpdate) -> bool:
     """Whether the database does not know that hand-over of this very message: it was restored to before it."""
     return update.job_at is not None and (update.submission or 0) > row.submissions
+
+
+def _in_hand(row: Row, status: Status) -> bool:
+    """Whether the sender goes on with it whatever that receipt says: one that shows that it is out takes a message away
+    that is claimed and not submitted yet."""
+    return row.state is State.SENDING or (row.state is State.CLAIMED and status in MISSED)
 
 
 def _counts(rows: Rows, row: Row, update: StatusUpdate, latest: bool) -> bool:

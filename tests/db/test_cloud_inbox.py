@@ -14,7 +14,7 @@ from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import proxy
 from daemon.db.refusals import Unsent
-from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported, windows
+from daemon.delivery import cloud_inbox, moves, receipts, replies, unreported
 from daemon.delivery.cloud_inbox import Counted
 from daemon.models import CloudBatch, CloudProgress, Handover, Happening, Job, Message, Reply, Suppression
 from daemon.states import Ack, JobState, State
@@ -116,6 +116,28 @@ async def test_after_a_restore_nobody_is_sent_what_they_have_got(hand: Hand, pos
     assert [(missed.id, 2), (old.id, 1)] == [(each.id, fresh(each).submissions) for each in (first, second)]
     await post.take(change("statuses", [failed_]))
     assert State.SENDING == fresh(missed).state
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+@pytest.mark.parametrize("before", [False, True])
+async def test_after_a_restore_what_is_claimed_and_turns_out_to_be_out_is_not_sent(
+    hand: Hand, post: Post, word: str, before: bool
+) -> None:
+    """Also where the hand-over before that one is known to have failed. That one failed itself stops nobody."""
+    hand.queue(1)
+    message = hand.claim_one()
+    nth = 1
+    if before:
+        moves.release(message, "not now", hand.clock())
+        await post.take(change("statuses", [failed(131026, named(message), wamid="wamid.1")]))
+        message, nth = hand.claim_one(), 2
+    await post.take(change("statuses", [failed(131026, named(message, nth), wamid="wamid.u")]))
+    assert State.CLAIMED == fresh(message).state
+    await post.take(change("statuses", [status(word, named(message, nth), "wamid.u")]))
+    assert (word, "wamid.u", nth) == (state(message), fresh(message).transport_id, fresh(message).submissions)
+    with pytest.raises((errors.LeaseLost, errors.IllegalMove)):
+        hand.submit(message)
+    assert [] == hand.claim()
 
 
 async def test_accounts_with_one_number_are_told_each_of_its_own(hand: Hand, post: Post) -> None:
@@ -286,95 +308,6 @@ async def test_why_it_failed_is_said_by_its_code(hand: Hand, post: Post) -> None
     again = failed("131050", named(messages[1]), wamid=f"wamid.{messages[1].id}")
     await post.take(change("statuses", [again]))
     assert 0 == Suppression.select().count()
-
-
-async def test_a_reply_is_matched_by_what_it_quotes(hand: Hand, post: Post, clock: Any) -> None:
-    """Else it is to what they got last; a doubled one is one."""
-    first, second = sent(hand, 1), sent(hand, 1)
-    (one,), (two,) = first, second
-    assert one.number == two.number
-    quoting = text("yes", one.number[1:], "wamid.in.1", context={"id": one.transport_id})
-    plain = text("thanks", one.number[1:], "wamid.in.2")
-    for _ in range(2):
-        await post.take(change("messages", [quoting, plain]))
-    found = [(each.text, each.message_id) for each in Reply.select().order_by(Reply.id)]
-    assert [("yes", one.id), ("thanks", two.id)] == found
-    assert 2 == Happening.select().where(Happening.kind == "reply.received").count()
-
-
-async def test_long_ids_that_begin_alike_are_two_replies(hand: Hand, post: Post) -> None:
-    """Meta's ids differ at their ends."""
-    (message,) = sent(hand)
-    said = [text(word, message.number[1:], f"wamid.{'A' * 90}{word}") for word in ("one", "two")]
-    await post.take(change("messages", said))
-    assert ["one", "two"] == [each.text for each in Reply.select().order_by(Reply.id)]
-
-
-STOPS: dict[str, dict[str, Any]] = {
-    "text": {"type": "text", "text": {"body": "Stop."}},
-    "payload": {"type": "button", "button": {"text": "No thanks", "payload": "STOP"}},
-    "button": {
-        "type": "interactive",
-        "interactive": {"type": "button_reply", "button_reply": {"id": "STOP", "title": "-"}},
-    },
-}
-
-
-@pytest.mark.parametrize("way", STOPS)
-async def test_stop_is_taken_however_it_is_said(hand: Hand, post: Post, way: str) -> None:
-    """Also by somebody whom we have not written to: a campaign may be about to."""
-    (message,) = sent(hand)
-    for n, number in enumerate((message.number, "+4915200000000")):
-        said = {"from": number[1:], "id": f"wamid.{n}", "timestamp": "1750030073"} | STOPS[way]
-        await post.take(change("messages", [said]))
-    assert {message.number, "+4915200000000"} == {each.number for each in Suppression.select()}
-    assert {suppression.REPLY} == {each.source for each in Suppression.select()}
-
-
-async def test_preferences_put_on_the_list_and_lift_only_their_own(hand: Hand, post: Post) -> None:
-    """In the order in which they were said, not told; what somebody else has put there stays."""
-    first, other = (each.number for each in sent(hand, 2))
-    suppression.suppress(post.settings, other, "by hand", "admin", post.clock())
-
-    def prefers(number: str, value: str, at: int) -> dict[str, Any]:
-        said = {"wa_id": number[1:], "category": "marketing_messages", "value": value, "timestamp": at}
-        return change("user_preferences", [said])
-
-    at = post.clock() // 1_000
-    await post.take(prefers(first, "stop", at), prefers(other, "stop", at))
-    assert {first, other} == {each.number for each in Suppression.select()}
-    await post.take(prefers(first, "resume", at + 10), prefers(other, "resume", at + 10))
-    assert [(other, "admin")] == [(each.number, each.source) for each in Suppression.select()]
-    await post.take(prefers(first, "stop", at), prefers(first, "stop", at + 5))
-    assert 1 == Suppression.select().count()
-
-
-async def test_another_number_moves_nothing_silently(hand: Hand, post: Post) -> None:
-    """It is shown among their replies; who must not be written to is not written to there either."""
-    one, two = sent(hand, 2)
-    suppression.suppress(post.settings, two.number, "asked", "admin", post.clock())
-
-    def moved(message: Message, to: str) -> dict[str, Any]:
-        system = {"type": "user_changed_number", "body": f"now {to}", "wa_id": to}
-        return {"from": message.number[1:], "id": f"wamid.s{to}", "timestamp": "1", "type": "system", "system": system}
-
-    await post.take(change("messages", [moved(one, "4915200000001"), moved(two, "4915200000002")]))
-    assert ["now 4915200000001", "now 4915200000002"] == [each.text for each in Reply.select().order_by(Reply.id)]
-    assert {two.number, "+4915200000002"} == {each.number for each in Suppression.select()}
-    assert one.number == fresh(one).number
-
-
-async def test_the_window_is_open_for_a_day_from_when_they_wrote(hand: Hand, post: Post, clock: Any) -> None:
-    """What comes late says when that was."""
-    (message,) = sent(hand)
-    person = windows.key_of(message.number)
-    at = clock() // 1_000 - 3_600
-    assert windows.window("default", person, clock()) is None
-    await post.take(change("messages", [text("hi", message.number[1:], "wamid.2", at)]))
-    await post.take(change("messages", [text("before", message.number[1:], "wamid.1", at - 7_200)]))
-    assert at * 1_000 + DAY_MS == windows.window("default", person, clock())
-    assert windows.window("other", person, clock()) is None
-    assert windows.window("default", person, clock() + DAY_MS) is None
 
 
 @pytest.mark.parametrize(
