@@ -177,13 +177,14 @@ def take_one(
     account: str, number: E164 | None, said: Said, asked: bool, quoted: str | None, further: frozenset[str], now: int
 ) -> Taken:
     """Store what somebody has written, as a transport tells it without a chat: with the message that it quotes, else
-    with what they got last. asked: it asks for no more otherwise than by its text. number: theirs, where it is told.
+    with what they got last. asked: it asks for no more otherwise than by its text. number: theirs, where it is told:
+    then it is they who wrote it, whoever got the message that they quote.
 
     As `take` otherwise. Raises DatabaseBusy.
     """
     since = now - ANSWERS_MS
     sent = _sent(account, [quoted] if quoted else [])
-    number = _whose(sent, number) or number
+    number = _whose(sent, None) if number is None else _as_written(sent, number)
     if number is None:
         return Taken(proved=False)
     person = Person(number).key
@@ -221,8 +222,13 @@ def _whose(sent: Iterable[Message], shown: E164 | None) -> E164 | None:
     written to. shown: what its title says, which a contact's name may be."""
     numbers = {message.person: message.number for message in sent}
     if shown is not None and (not numbers or Person(shown).key in numbers):
-        return numbers.get(Person(shown).key, shown)
+        return _as_written(sent, shown)
     return next(iter(numbers.values())) if len(numbers) == 1 else None
+
+
+def _as_written(sent: Iterable[Message], number: E164) -> E164:
+    """The number in the notation in which that person was written to last, where one of these went to them."""
+    return {message.person: message.number for message in sent}.get(Person(number).key, number)
 
 
 def _said_to_be(account: str, title: str, since: int) -> E164 | None:
