@@ -10,7 +10,7 @@ import pytest
 from daemon.states import E164, Kind
 from daemon.transports import parts
 from daemon.transports.cloud import bodies
-from daemon.transports.cloud.graph import plain
+from daemon.transports.cloud.codes import plain
 from daemon.transports.protocol import Attachment, Outgoing, TemplateButton, Templated, TemplateValue
 
 TO = E164("+491512345678")

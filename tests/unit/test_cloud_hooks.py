@@ -133,6 +133,24 @@ def test_templates_numbers_and_accounts() -> None:
     assert (1_750_116_473_000, ("RESTRICTED_BIZ_INITIATED_MESSAGING",)) == (account.until, account.restrictions)
 
 
+def test_metas_words_come_without_numbers() -> None:
+    """They are stored as the reason, and logged; Meta writes people's numbers into them. A limit is no number."""
+    said = "Message failed to send to +49 1512 345-6789 because …\n(4915123456789)"
+    metadata = {"phone_number_id": NUMBER_ID}
+    trouble = {"metadata": metadata, "errors": [{"code": 130429, "title": said}]}
+    alert = {"alert_type": "OBA", "alert_description": said, "max_daily_conversations_per_business": 100000}
+    template = {"message_template_name": "offer", "message_template_language": "de", "event": "REJECTED"}
+    found = hooks.read(batch(
+        change("statuses", [failed(131026, "m:1:a:1", said)]),
+        {"field": "messages", "value": trouble},
+        {"field": "account_alerts", "value": alert},
+        {"field": "message_template_status_update", "value": template | {"reason": said}},
+    ))  # fmt: skip
+    words = [getattr(each, "words", None) or getattr(each, "why", "") for each in found]
+    plain = "Message failed to send to +… because … (…)"
+    assert [plain, plain, f"100000; {plain}", plain] == words
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b"{}", b'{"entry": 1}', b"\xff\xfe", b"[" * 100_000, b"1e999"]
 )

@@ -6,6 +6,7 @@ not relied on, as Meta says. Of codes that are not in it `rule` makes a failure 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +16,7 @@ from daemon.transports.cloud.refusals import Meta
 
 DAY_S, MINUTE_S = 86_400, 60
 NO_DETAILS = Phrase("Meta gives no details.")
+_DIGITS = re.compile(r"\d[\d\s().-]{4,}\d")  # may be somebody's number
 
 
 class Do(StrEnum):
@@ -133,3 +135,8 @@ def reported(code: int, details: str) -> Coded:
 def known(code: int, subcode: int = 0) -> bool:
     """Whether the table has it."""
     return rule(code, subcode) is not OTHER
+
+
+def plain(words: str) -> str:
+    """Meta's words without anything that could be somebody's number, in one line."""
+    return _DIGITS.sub("…", " ".join(words.split()))[:300]

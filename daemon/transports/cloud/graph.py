@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from daemon.files import trouble
 from daemon.formats.cloud_template import Definition
 from daemon.i18n.coded import Told, refusal
 from daemon.transports.cloud.bodies import kind_of
+from daemon.transports.cloud.codes import plain
 from daemon.transports.cloud.refusals import Cloud
 from daemon.transports.protocol import Attachment
 
@@ -43,7 +43,6 @@ NUMBER_FIELDS = (
 HISTORY_FIELDS = "id,message_id,events{delivery_status,timestamp}"
 CALLS = frozenset({4, 80007})  # of Meta's codes: too many calls
 LONGEST_WAIT_S = 86_400.0
-_DIGITS = re.compile(r"\d[\d\s().-]{4,}\d")  # may be somebody's number
 _TRACES = ("x-fb-trace-id", "x-fb-request-id")
 
 
@@ -290,11 +289,6 @@ def _refused(fault: dict[str, Any], response: aiohttp.ClientResponse) -> errors.
     if code in CALLS:
         wait_s = max(wait_s, _regained_s(response.headers))
     return errors.GraphRefused(code, subcode or 0, plain(words), response.status, wait_s)
-
-
-def plain(words: str) -> str:
-    """Meta's words without anything that could be somebody's number, in one line."""
-    return _DIGITS.sub("…", " ".join(words.split()))[:300]
 
 
 def _asked_s(headers: Mapping[str, str]) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 from daemon.formats import json_pieces, user_ids
 from daemon.formats.storable import storable
 from daemon.states import E164, Status
+from daemon.transports.cloud.codes import plain
 
 SIGNED = "sha256="  # what the signature begins with
 OURS = "whatsapp_business_account"
@@ -312,7 +313,7 @@ def _template(entry: Any, name: str, value: Mapping[str, Any]) -> Iterator[Told]
         _text(value, "event") or None,
         _text(value, "new_quality_score") or None,
         _text(value, "new_category") or _text(value, "message_template_category") or None,
-        "; ".join(filter(None, why))[:LONGEST_WORDS],
+        plain("; ".join(filter(None, why))),
     )
 
 
@@ -329,7 +330,7 @@ def _account(entry: Any, name: str, value: Mapping[str, Any]) -> Iterator[Told]:
     limit = _text(value, "max_daily_conversations_per_business") or _text(value, "current_limit")
     violation = _text(_get(value, "violation_info"), "violation_type")
     banned = _text(_get(value, "ban_info"), "waba_ban_state")
-    words = [violation, banned, limit, _text(value, "alert_description")]
+    words = [violation, banned, limit, plain(_text(value, "alert_description"))]
     phone = _text(value, "phone_number") or _text(value, "display_phone_number")
     told = "; ".join(filter(None, words))[:LONGEST_WORDS]
     at = _ms(entry.get("time"))
@@ -377,15 +378,15 @@ def _int(value: Any, name: str) -> int | None:
 def _words(error: Any) -> str:
     """What Meta says of an error, in its own words."""
     details = _text(_get(error, "error_data"), "details")
-    return (details or _text(error, "title") or _text(error, "message"))[:LONGEST_WORDS]
+    return plain(details or _text(error, "title") or _text(error, "message"))
 
 
 def _ms(value: Any) -> int | None:
     """A time in seconds (a text or a number) in ms."""
-    plain = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not re.fullmatch(r"\d{1,15}", plain, re.ASCII) or int(plain) == 0:
+    told = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"\d{1,15}", told, re.ASCII) or int(told) == 0:
         return None
-    return int(plain) if int(plain) >= _FEW else int(plain) * 1_000
+    return int(told) if int(told) >= _FEW else int(told) * 1_000
 
 
 def _phone(text: str) -> E164 | None:
