@@ -83,12 +83,13 @@ def retry(job_id: int, who: str, now: int, search: str = "", code: str | None = 
     """Queue its failed messages again, or only those that the search finds (`recipients.Selection`), or that failed for
     the reason with that code; returns how many.
 
-    Raises NotFound, IllegalMove (none failed), InvalidInput (a search that is not possible), DatabaseBusy (then some
-    may be queued already; to retry once more queues the rest).
+    Raises NotFound, IllegalMove (none failed, or what it needs was removed for its age), InvalidInput (a search
+    that is not possible), DatabaseBusy (then some may be queued already; to retry once more queues the rest).
     """
     found = queries.job(job_id)
     if not found.failed:
         raise errors.IllegalMove(Why.NOTHING_TO_RETRY, job=job_id)
+    job_moves.require_content(job_moves.job(job_id))
     chosen = partial(recipients.where, found, recipients.Selection(State.FAILED, search, code))
     count = sweeps.resend_failed(job_id, chosen, who, now)
     if not count:

@@ -169,11 +169,19 @@ class Sweep:
         for (job_id,) in tuples(begun):
             if job_id in self._held:
                 continue
-            if _locked(job_id) is None:
+            job = _locked(job_id)
+            if job is None:
+                continue
+            if not _over(job):  # it was reopened meanwhile
+                self._held.add(job_id)
                 continue
             row = Unfinished.get_or_none(mine, Unfinished.job == job_id)
-            if row is not None:  # else another process has finished it meanwhile
+            if row is None:  # another process has finished it meanwhile
+                continue
+            if getattr(job, MARKS[self.kind].name) >= job.completed_at:
                 return job_id, row.position
+            # It has ended anew since, and will be looked at from the beginning when that is long enough ago.
+            row.delete_instance()
         while True:
             with in_order():
                 first = tuples(due(self.kind, self.before, self._after).limit(1))
@@ -189,9 +197,7 @@ class Sweep:
     def _is_due(self, job: Any) -> bool:
         """Whether it still is, now that it is locked."""
         mark = getattr(job, MARKS[self.kind].name)
-        final = not any(getattr(job, state.value) for state in OPEN_STATES)
-        over = job.state not in OPEN and job.completed_at is not None and job.completed_at < self.before
-        return final and over and (mark is None or mark < job.completed_at)
+        return _over(job) and job.completed_at < self.before and (mark is None or mark < job.completed_at)
 
     def _some(self, job_id: int, position: int, most: int, now: int) -> tuple[int, int]:
         """How many messages were looked at, and how many of them changed."""
@@ -215,6 +221,12 @@ class Sweep:
 def _locked(job_id: int) -> Any:
     """None where somebody else has it: several are locked in one transaction, so none is waited for."""
     return locked(Job.select().where(Job.id == job_id), skip=True).first()
+
+
+def _over(job: Any) -> bool:
+    """Whether all its messages are final, and stay so unless somebody reopens it."""
+    final = not any(getattr(job, state.value) for state in OPEN_STATES)
+    return final and job.state not in OPEN and job.completed_at is not None
 
 
 def _keep_position(kind: Kind, job_id: int, position: int) -> None:
@@ -260,9 +272,10 @@ def _archive(ids: list[int], line: int, now: int) -> tuple[int, bool]:
 
 
 def _recipients(ids: list[int], line: int, now: int) -> tuple[int, bool]:
-    """The newest message stays: SQLite would give its id out again."""
-    if ids[-1] == Message.select(peewee.fn.MAX(Message.id)).scalar():
-        ids = ids[:-1]
+    """The newest message stays until there is a newer one: SQLite would give its id out again."""
+    newest = Message.select(peewee.fn.MAX(Message.id)).scalar()
+    all_of_it = newest not in ids
+    ids = [each for each in ids if each != newest]
     Event.delete().where(*_lines(ids, line)).execute()
     if not ids or _still_told(ids):
         return 0, False
@@ -271,7 +284,7 @@ def _recipients(ids: list[int], line: int, now: int) -> tuple[int, bool]:
     Reply.update(message=None).where(Reply.message.in_(ids)).execute()
     for table in (OldHistory, MessagePart, Evidence):
         table.delete().where(table.message.in_(ids)).execute()
-    return int(Message.delete().where(Message.id.in_(ids)).execute()), True
+    return int(Message.delete().where(Message.id.in_(ids)).execute()), all_of_it
 
 
 def _lines(ids: list[int], line: int) -> tuple[Any, ...]:

@@ -84,8 +84,9 @@ def check(found: Job, name: str) -> None:
 
 
 def sendable(found: Job) -> bool:
-    """Whether it still has what its messages are made of. See delivery/forgetting.py."""
-    return found.texts_gone_at is None and (found.fields_gone_at is None or not found.columns)
+    """Whether it still has its messages and what they are made of. See delivery/forgetting.py."""
+    there = found.texts_gone_at is None and found.recipients_gone_at is None
+    return there and (found.fields_gone_at is None or not found.columns)
 
 
 def require_content(found: Job) -> None:

@@ -35,8 +35,8 @@ class Why(Wording):
     )
     CONTENT_REMOVED = (
         "content_removed",
-        "The text or the fields of job {job} were removed because of their age, so nothing of it can be sent again: "
-        "create a new campaign.",
+        "The text, the fields or the recipients of job {job} were removed because of their age, so nothing of it can "
+        "be sent again: create a new campaign.",
     )
     JOB_GOES_ON = (
         "job_goes_on",

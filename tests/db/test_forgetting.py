@@ -13,7 +13,7 @@ from daemon.campaigns import cloning, gone, lifecycle, queries, recipients, repo
 from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
 from daemon.db import proxy
-from daemon.delivery import forgetting, moves, old_history
+from daemon.delivery import forgetting, job_moves, moves, old_history
 from daemon.delivery.forgetting import DAY_MS, Kind
 from daemon.models import GONE, Draft, Event, Handover, Job, Kept, Message, OldHistory, Reply, Unfinished, Webhook
 from daemon.ops import erase, keeping, people, retention
@@ -207,6 +207,65 @@ def test_recipients_go_and_counts_stay(hand: Hand, old: Job, days: Any) -> None:
     assert [newest.id] == [message.id for message in Message.select()]
     forget(settings, hand.clock)
     assert [newest.id] == [message.id for message in Message.select()]
+
+
+@pytest.fixture
+def half_removed(hand: Hand, days: Any, small_chunks: int, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job of 25 that failed, of which some recipients are removed."""
+    monkeypatch.setattr(forgetting, "HELD_S", 60.0)
+    job = hand.queue(25)
+    while claimed := hand.claim():
+        moves.fail(hand.submit(claimed[0]), "no", hand.clock())
+    hand.clock.advance(100 * DAY_MS)
+    hand.queue(1, first=50)
+    hand.send_all()
+    assert 10 == forget(days(keep_recipients=90), hand.clock, Kind.RECIPIENTS, steps=1)
+    return Job.get_by_id(job.id)
+
+
+def test_what_is_being_removed_is_not_retried(hand: Hand, half_removed: Job, days: Any) -> None:
+    """From the first recipient that is gone on; and the removal goes on."""
+    with pytest.raises(errors.IllegalMove, match="can be sent again") as refused:
+        lifecycle.retry(half_removed.id, "kim", hand.clock())
+    assert "content_removed" == refused.value.told.code
+    assert 15 == forget(days(keep_recipients=90), hand.clock, Kind.RECIPIENTS)
+    with pytest.raises(errors.IllegalMove, match="can be sent again"):
+        lifecycle.retry(half_removed.id, "kim", hand.clock())
+
+
+def test_nothing_is_removed_of_a_job_that_was_reopened_meanwhile(
+    hand: Hand, half_removed: Job, days: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an earlier version, which allowed it. Once it has ended again it is as old as that end."""
+    settings = days(keep_recipients=90)
+    monkeypatch.setattr(job_moves, "sendable", lambda job: True)
+    assert 15 == lifecycle.retry(half_removed.id, "kim", hand.clock())
+    message = hand.submit(hand.claim_one())
+    hand.clock.advance(3_600_000)
+    assert 0 == forget(settings, hand.clock, Kind.RECIPIENTS)
+    hand.confirm(message)
+    hand.send_all()
+    hand.queue(1, first=60)
+    assert 0 == forget(settings, hand.clock, Kind.RECIPIENTS)
+    assert 15 == Message.select().where(Message.job == half_removed.id).count()
+    for later in (91 * DAY_MS, 3_600_000):  # the clock may have jumped
+        hand.clock.advance(later)
+        forget(settings, hand.clock, Kind.RECIPIENTS)
+    assert 0 == Message.select().where(Message.job == half_removed.id).count() == Unfinished.select().count()
+
+
+def test_the_newest_message_goes_once_there_is_a_newer_one(hand: Hand, days: Any) -> None:
+    """Until then its job is not done."""
+    settings = days(keep_recipients=90)
+    job = hand.queue(3)
+    hand.send_all()
+    hand.clock.advance(100 * DAY_MS)
+    for _ in range(2):
+        forget(settings, hand.clock)
+        assert 1 == Message.select().where(Message.job == job.id).count() == Unfinished.select().count()
+    hand.queue(1, first=10)
+    assert 1 == forget(settings, hand.clock)
+    assert 0 == Message.select().where(Message.job == job.id).count() == Unfinished.select().count()
 
 
 def test_a_clock_that_jumps_removes_nothing_at_once(hand: Hand, old: Job, days: Any) -> None:
