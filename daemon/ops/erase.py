@@ -39,7 +39,14 @@ from daemon.ops import backup, people, restore
 log = structlog.get_logger()
 
 # In the data folder, of earlier moments; the last two are there when a backup or a restore was killed.
-COPIES = ("before-restore-*", "*.db.before-*", f"{backup.FOLDER}/*", f"{backup.STAGING}*", f"{restore.STAGING}*")
+OF_RESTORES = (f"{restore.KEPT}*", f"{restore.STAGING}*")  # in the data folder, or in attachments on another disk
+COPIES = (
+    "*.db.before-*",
+    f"{backup.FOLDER}/*",
+    f"{backup.STAGING}*",
+    *OF_RESTORES,
+    *(f"{backup.ATTACHMENTS}{each}" for each in OF_RESTORES),
+)
 
 
 @dataclass(frozen=True)

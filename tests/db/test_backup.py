@@ -29,7 +29,7 @@ from daemon.delivery.interruptions import FILE, Presence
 from daemon.files import data_folder
 from daemon.files.data_folder import RESTORING
 from daemon.models import Attachment, AuditEntry, Job, Message
-from daemon.ops import alone, archive, backup, restore, snapshot
+from daemon.ops import alone, archive, audit_upkeep, backup, erase, restore, snapshot
 from daemon.ops.backup import Keep
 from daemon.states import AuditResult
 from tests.conftest import NOW
@@ -151,6 +151,23 @@ def test_a_new_folder_gets_all_of_it(stocked: Any, tmp_path: Path) -> None:
     assert done.manifest == made.manifest
     Presence(fresh).beat(db_clock.now_ms())
     assert 1 == confirming.count()
+
+
+def test_the_audit_log_is_whole_after_a_restore(stocked: Any, tmp_path: Path) -> None:
+    """Although an entry was noted outside of the database that the backup does not have; and it is noticed all the same
+    if one goes from now on."""
+    settings = stocked.settings
+    key = config.secret_key(settings)
+    deed = audit.Deed("Anna", "jobs.send", key, db_clock.now_ms)
+    deed.over(AuditResult.DONE)
+    made = make(settings, tmp_path)
+    deed.over(AuditResult.DONE)
+    audit_upkeep.keep_anchor(settings, NOW)
+    done = put_back(settings, made.file)
+    assert audit_reading.check(key, audit_upkeep.anchor(settings)).broken is None
+    assert any((Path(each) / audit_upkeep.HEAD).exists() for each in done.kept)
+    audit_upkeep.keep_anchor(settings, NOW)
+    assert audit_reading.newest() == audit_upkeep.anchor(settings)
 
 
 def test_it_is_encrypted_for_the_holder_of_the_key_only(stocked: Any, tmp_path: Path) -> None:
@@ -314,6 +331,50 @@ def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
             number = 99
     assert finished >= 4
     assert not list(folder.glob(".restore*"))
+
+
+@pytest.mark.parametrize("fixed", ["mounted", "link"])
+def test_a_folder_that_cannot_be_moved_stays_and_its_files_are_replaced(
+    stocked: Any, tmp_path: Path, dies_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, fixed: str
+) -> None:
+    """Attachments on another disk, as docs/scaling.md has them; whenever the restore dies. Nothing of it is lost, and
+    what does not belong to us is left alone."""
+    settings, place = stocked.settings, stocked.settings.data_dir / "attachments"
+    made, (row,) = make(settings, tmp_path), Attachment.select()
+    (place / "lost+found").mkdir()
+    if fixed == "link":
+        place.symlink_to(place.rename(tmp_path / "disk"))
+    where = str(place).replace("t", r"\164")  # as the kernel writes a blank
+    (tmp_path / "mounts").write_text(f"36 35 98:0 / / rw\n37 36 0:40 / {where} rw shared:1 - nfs4 host:/ rw\n")
+    disk = place.stat().st_ino
+    finished = number = 0
+    while not finished:
+        (place / row.id).write_text(f"another file {number}")
+        (place / f"new{number}").write_text("made since")
+        connection.close()
+        with monkeypatch.context():
+            dies_at(number)
+            if fixed == "mounted":
+                monkeypatch.setattr(restore, "MOUNTS", tmp_path / "mounts")
+            try:
+                restore.restore(settings, made.file, None, NOW)
+                finished = number
+            except Died:
+                pass
+            monkeypatch.undo()
+        if not finished:
+            restore.restore(settings, tmp_path / "any", None, NOW)
+        assert (disk, fixed == "link") == (place.stat().st_ino, place.is_symlink())
+        (kept,) = [each for each in place.glob("before-restore-*") if (each / f"new{number}").exists()]
+        assert f"another file {number}" == (kept / row.id).read_text()
+        assert {row.id, "lost+found"} == {each.name for each in place.iterdir() if "before" not in each.name}
+        assert "the price list" == (place / row.id).read_text()
+        number += 1
+        if proxy.on_postgres() and number > 3:  # from there on it does as on SQLite
+            number = 99
+    assert finished >= 4
+    assert str(kept) in {str(each) for pattern in erase.COPIES for each in settings.data_dir.glob(pattern)}
+    connection.connect(settings.db_url)
 
 
 def test_old_backups_go_and_nothing_else(stocked: Any, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Backups and restores that are killed, that meet each other, or that find somebody using what they replace."""
+"""Backups and restores that are killed, that meet each other, or that find somebody using what they replace, or
+no place for what they bring."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import json
 import os
 import pwd
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from daemon.db import connection
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
 from daemon.files.data_folder import RESTORING
-from daemon.ops import alone, backup, backup_failures, migrate, restore, under_way
+from daemon.models import Message
+from daemon.ops import alone, archive, backup, backup_failures, migrate, restore, under_way
 from daemon.ops.backup import Keep
 from daemon.ops.backup_failures import Failure
 from tests.conftest import NOW
@@ -183,3 +186,69 @@ def test_root_is_told_to_be_the_user_whose_folder_it_is(
         with pytest.raises(errors.BackupRefused, match=f"sudo -u {owner} "):
             work()
     assert before == {each.name for each in folder.iterdir()}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_what_cannot_be_moved_is_refused_before_anything_is_noted(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is mounted; a folder whose disk is not there. A database behind a link stays behind it."""
+    settings, folder = bench.settings, bench.settings.data_dir
+    bench.queue(5)
+    (folder / "attachments").mkdir(exist_ok=True)
+    (folder / "api_key").write_text("a key of some length, 4711\n")
+    made = make(settings, tmp_path)
+    connection.close()
+    with monkeypatch.context() as patched:
+        (tmp_path / "mounts").write_text(f"37 36 0:40 / {folder / 'api_key'} rw - ext4 /dev/sda1 rw\n")
+        patched.setattr(restore, "MOUNTS", tmp_path / "mounts")
+        with pytest.raises(errors.BackupRefused, match="api_key is mounted"):
+            restore.restore(settings, made.file, None, NOW)
+    away = (folder / "attachments").rename(tmp_path / "away")
+    (folder / "attachments").symlink_to(tmp_path / "disk")
+    with pytest.raises(errors.BackupRefused, match="see whether its disk is mounted"):
+        restore.restore(settings, made.file, None, NOW)
+    assert not [*folder.glob("restor*"), *folder.glob(".restore*")]
+    away.rename(tmp_path / "disk")
+    file = folder / "wasender.db"
+    (tmp_path / "fast").mkdir()
+    file.symlink_to(file.rename(tmp_path / "fast" / file.name))
+    restore.restore(settings, made.file, None, NOW)
+    assert file.is_symlink() and list((tmp_path / "fast").glob("before-restore-*/wasender.db"))
+    connection.connect(settings.db_url)
+    assert 5 == Message.select().count()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_backup_of_another_schema_is_refused_and_nothing_is_changed(
+    bench: Any, tmp_path: Path, postgresql: Any
+) -> None:
+    """Nothing of it would come where the tables are looked for; nor is one taken that lacks rows."""
+    bench.queue(5)
+    made = make(bench.settings, tmp_path)
+    other = postgresql.new_database(migrated=False)
+    with psycopg.connect(other, autocommit=True) as own:
+        own.execute("CREATE SCHEMA app")
+    there = f"{other}{'&' if '?' in other else '?'}options=-csearch_path%3Dapp"
+    connection.connect(there)
+    connection.close()
+    named = bench.settings.model_copy(update={"database_url": there})
+    with pytest.raises(errors.BackupRefused, match=r"in the schema public, .* whose schema is app"):
+        restore.restore(named, made.file, None, NOW)
+    nowhere = bench.settings.model_copy(update={"database_url": there.replace("Dapp", "Dnone")})
+    with pytest.raises(errors.BackupRefused, match="search_path"):
+        restore.restore(nowhere, made.file, None, NOW)
+    fewer = archive.Manifest(**vars(made.manifest) | {"files": {}, "rows": made.manifest.rows | {"message": 6}})
+    with tarfile.open(made.file) as tar, archive.written(tmp_path / "fewer", fewer) as writer:
+        tar.extract("database.dump", tmp_path)
+        writer.add("database.dump", tmp_path / "database.dump")
+    with pytest.raises(errors.BackupRefused, match="other rows"):
+        restore.restore(bench.settings, tmp_path / "fewer", None, NOW)
+    connection.connect(bench.settings.db_url)
+    assert not (bench.settings.data_dir / RESTORING).exists() and 5 == Message.select().count()
+    with psycopg.connect(other) as own:
+        assert [("app",)] == own.execute("SELECT DISTINCT schemaname FROM pg_tables WHERE tablename = 'job'").fetchall()
+    same = make(bench.settings.model_copy(update={"database_url": there}), tmp_path / "app.backup")
+    connection.close()
+    restore.restore(named, same.file, None, NOW)
+    connection.connect(bench.settings.db_url)
