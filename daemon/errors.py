@@ -398,14 +398,15 @@ class Blame(StrEnum):
 class Refused(NotSubmitted):
     """WhatsApp's server has refused the message, which proves that nothing was sent.
 
-    blame: whose trouble it is; only a recipient's fails the message. wait_ms: how long it waits otherwise.
+    blame: whose trouble it is; only a recipient's fails the message. wait_ms: how long it waits otherwise. opted_out:
+    the recipient has told WhatsApp that they want no marketing of this business.
     """
 
     KIND = Why.REFUSED
 
-    def __init__(self, told: Told, blame: Blame, wait_ms: int = 0) -> None:
+    def __init__(self, told: Told, blame: Blame, wait_ms: int = 0, opted_out: bool = False) -> None:
         super().__init__(told)
-        self.blame, self.wait_ms = blame, wait_ms
+        self.blame, self.wait_ms, self.opted_out = blame, wait_ms, opted_out
 
 
 class PartMissing(NotSubmitted):

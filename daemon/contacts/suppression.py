@@ -40,6 +40,7 @@ MOST_PASTED = 100_000
 LONGEST_REASON = 500
 REPLY = "reply"  # the source of those who wrote STOP
 WHATSAPP = "whatsapp"  # of those who have told WhatsApp that they want no marketing
+NO_MARKETING = "asked WhatsApp for no marketing"  # and their reason
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
 PASTED = "a pasted list"  # where it came from, in place of a file's name

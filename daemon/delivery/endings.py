@@ -102,7 +102,7 @@ class Endings:
         message after message of a campaign fails for the same reason, it waits for a person."""
         job_id, told = lane.message.job_id, error.told
         if error.blame is errors.Blame.RECIPIENT:
-            await self.move(lane, moves.fail, told)
+            await self.move(lane, moves.fail, told, opted_out=error.opted_out)
             if self._trouble.turned_down(job_id, told):
                 await self._db.timed(job_moves.suspend, job_id, refusal(Asks.REFUSED_IN_A_ROW, why=part(told)))
             return

@@ -14,6 +14,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import handovers, ownership, pace, pacing, portfolios
 from daemon.accounts.pace import NO_RULES
+from daemon.contacts import suppression
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, among, param, several
@@ -294,10 +295,12 @@ def _reopen(job_id: int, now: int) -> None:
     after_commit(partial(log.info, "job.reopened", job_id=job_id))
 
 
-def fail(message: Message, why: Told, now: int) -> None:
-    """This recipient will not get the message, for the reason given."""
+def fail(message: Message, why: Told, now: int, opted_out: bool = False) -> None:
+    """This recipient will not get the message, for the reason given; opted_out: nor any other."""
     with moving(message):
         apply(message, "fail", why, "sender", now, error=why)
+        if opted_out:
+            suppression.put(message.number, suppression.NO_MARKETING, suppression.WHATSAPP, now)
 
 
 def lose(message: Message, why: Told, now: int, found: Lookup | None = None) -> None:

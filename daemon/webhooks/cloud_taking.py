@@ -31,7 +31,6 @@ from daemon.transports.protocol import Said, StatusUpdate
 log = structlog.get_logger()
 
 LONGEST_KEY = 64
-NO_MARKETING = "asked WhatsApp for no marketing"
 NEW_NUMBER = "new number of somebody on the list"
 WANTS_AGAIN = "asked WhatsApp for marketing again"
 TEMPLATE_STANDS = {132015: "PAUSED", 132016: "DISABLED"}
@@ -130,7 +129,7 @@ def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
     if cloud_inbox.first_time(_digest("failed", account, name, str(told.code)), now):
         number = _number_of_message(account, told)
         if number is not None:
-            suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
+            suppression.put(number, suppression.NO_MARKETING, suppression.WHATSAPP, now)
 
 
 def _stands(account: str, told: hooks.Reported, status: str, now: int) -> None:
@@ -244,7 +243,7 @@ def _prefers(account: str, each: hooks.Prefers, ours: Known, came_at: int, now: 
         if not cloud_inbox.newer(_digest("preference", account, windows.key_of(number)), each.at or came_at):
             return
         if each.stop:
-            suppression.put(number, NO_MARKETING, suppression.WHATSAPP, now)
+            suppression.put(number, suppression.NO_MARKETING, suppression.WHATSAPP, now)
         else:
             suppression.lift(number, suppression.WHATSAPP, WANTS_AGAIN, now)
 

@@ -22,7 +22,7 @@ from daemon.delivery import batches, breaker, compose, moves, receipts, timing
 from daemon.delivery.receipts import Outcome
 from daemon.formats.refusals import Unsent as OfFormatsUnsent
 from daemon.i18n.coded import refusal
-from daemon.models import Event, Handover, Job, Message, Minute, Quarter, Reason, Tally
+from daemon.models import Event, Handover, Job, Message, Minute, Quarter, Reason, Suppression, Tally
 from daemon.states import Ack, Hold, State, Status
 from daemon.transports.cloud.refusals import Cloud
 from daemon.transports.protocol import Mark, Outgoing, Receipt, StatusUpdate, always
@@ -249,6 +249,16 @@ async def test_one_that_is_refused_leaves_the_others_of_the_batch(hand, clock):
     assert [False, True, False, True, False] == [isinstance(each.refused, errors.IllegalMove) for each in waiting]
     assert ["sending", "claimed", "sending", "claimed", "sending"] == [message.state for message in claimed]
     assert [message.state for message in claimed] == [fresh(message).state for message in claimed]
+
+
+async def test_those_who_opt_out_by_their_failure_are_on_the_list_with_the_batch(hand, sending, clock):
+    """Only they, and none whose move was not made."""
+    terms = [{"opted_out": True}, {}, {"opted_out": True}, {}, {}]
+    waiting = [batches.Entry(moves.fail, *each) for each in zip(sending, [("No.",)] * 5, terms, strict=True)]
+    sending[2].lease = "lost"
+    batches.together(waiting, clock())
+    assert [None] * 2 + [errors.LeaseLost] + [None] * 2 == [each.refused and type(each.refused) for each in waiting]
+    assert [sending[0].number] == [each.number for each in Suppression.select()]
 
 
 async def test_one_whose_turn_has_passed_leaves_the_others_of_the_batch(hand, clock):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from daemon import errors
+from daemon.contacts import suppression
 from daemon.delivery.trouble import REFUSED_LIMIT
 from daemon.errors import Blame
-from daemon.models import Message
+from daemon.models import Message, Suppression
 from daemon.states import JobState, State
 from tests.support.hand import job_state
 from tests.support.scripted import RECEIPT, ScriptedTransport, until
@@ -29,6 +30,21 @@ async def test_a_recipients_own_trouble_fails_them_alone(bench, phase):
     first, second = Message.select().order_by(Message.id)
     assert (State.FAILED, 1, "It is refused.", State.SENT) == (first.state, first.attempts, first.error, second.state)
     assert 0 == transport.count("look_up")
+
+
+async def test_who_has_stopped_marketing_gets_nothing_more(bench):
+    """WhatsApp refuses it for that: they are on the list with the move; others who are refused are not."""
+    first = bench.queue(2)
+    stopped = errors.Refused("They have stopped it.", Blame.RECIPIENT, opted_out=True)
+    await bench.run_out(ScriptedTransport(hand_over=[stopped, refused(Blame.RECIPIENT)]), first)
+    message = Message.get(Message.error == "They have stopped it.")
+    (entry,) = Suppression.select()
+    assert (message.number, suppression.WHATSAPP) == (entry.number, entry.source)
+    second = bench.queue(2)
+    transport = ScriptedTransport()
+    await bench.run_out(transport, second)
+    states = {each.number: each.state for each in Message.select().where(Message.job == second.id)}
+    assert (State.SKIPPED, 1) == (states[message.number], len(transport.out))
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -178,6 +178,7 @@ async def test_without_a_connection_nothing_has_left_and_the_account_is_offline(
     [
         ({"code": 131026}, Blame.RECIPIENT, 0, "cloud_undeliverable"),
         ({"code": 131049}, Blame.RECIPIENT, 0, "cloud_held_back"),
+        ({"code": 131050}, Blame.RECIPIENT, 0, "cloud_marketing_stopped"),
         ({"code": 470, "details": "Something new"}, Blame.RECIPIENT, 0, "cloud_refused"),
         ({"code": 132001}, Blame.CAMPAIGN, 0, "cloud_template_missing"),
         ({"code": 132015}, Blame.CAMPAIGN, 0, "cloud_template_paused"),
@@ -203,6 +204,7 @@ async def test_a_refusal_says_who_is_to_blame(rule: dict[str, Any], blame: Blame
         caught = await refused(up)
 
         assert (blame, wait_ms, code) == (caught.blame, caught.wait_ms, caught.told.code)
+        assert (code == "cloud_marketing_stopped") is caught.opted_out
         assert [] == world.record.messages
 
 

@@ -228,7 +228,7 @@ class CloudTransport:
             self._wait_for_receipt(message)
             return errors.SubmitUnknown(Cloud.UNCLEAR, status=error.status)
         if rule.do in (Do.FAIL, Do.SUPPRESS, Do.HELD_BACK, Do.MEDIA):
-            return errors.Refused(told, Blame.RECIPIENT)
+            return errors.Refused(told, Blame.RECIPIENT, opted_out=rule.do is Do.SUPPRESS)
         if rule.do in (Do.HOLD_CAMPAIGN, Do.HOLD_TEMPLATE):
             return errors.Refused(told, Blame.CAMPAIGN)
         if rule.do is Do.HOLD_ACCOUNT:
