@@ -434,6 +434,11 @@ class Handover(Table):
         indexes = ((("account", "at"), False), (("person", "at"), False))
 
 
+Handover.add_index(  # those that nothing else deletes
+    Handover.index(Handover.at, name="handover_alone", where=Handover.message.is_null())
+)
+
+
 class Minute(Table):
     """How many hand-overs of an account, for which of its jobs (0: for none), began in the minute from `at` on: so that
     nobody counts those of a day one by one."""

@@ -287,6 +287,12 @@ def _recipients(ids: list[int], line: int, now: int) -> tuple[int, bool]:
     return int(Message.delete().where(Message.id.in_(ids)).execute()), all_of_it
 
 
+def handovers(now: int) -> int:
+    """Delete those without a message that nothing looks back to; returns how many. Not to be called in a
+    transaction."""
+    return chunks.delete(Handover, Handover.message.is_null() & (Handover.at < now - HANDOVERS_MS), Handover.at)
+
+
 def _lines(ids: list[int], line: int) -> tuple[Any, ...]:
     """Those of the history of these messages up to that one. + 0: they are found by their messages, of which each has
     few, and not by going through all that came before."""

@@ -32,9 +32,10 @@ JUMP_MS = 2 * 86_400_000  # since the last run: the clock may have jumped, so th
 
 
 class Beside(StrEnum):
-    """What is removed elsewhere, see ops/audit_upkeep.py."""
+    """What is removed elsewhere, and has no setting or one of its own: see ops/audit_upkeep.py and ops/retention.py."""
 
     AUDIT = "audit"
+    HANDOVERS = "handovers"
 
 
 class Other(StrEnum):

@@ -19,6 +19,7 @@ from daemon.delivery import (
     cloud_inbox,
     enqueue,
     evidence,
+    forgetting,
     person_keys,
     receipts,
     replies,
@@ -28,7 +29,7 @@ from daemon.delivery import (
     windows,
 )
 from daemon.ops import keeping, notices
-from daemon.ops.keeping import Other
+from daemon.ops.keeping import Beside, Other
 from daemon.webhooks import outbox
 
 log = structlog.get_logger()
@@ -37,11 +38,11 @@ EVERY_S = 3_600
 
 
 def prune(settings: Settings, now: int) -> None:
-    """Delete old evidence, screenshots, replies, stored answers, started drafts, the people of series that have ended,
-    files that nobody uses, and what interrupted uploads and orders have left. Also settle messages that were being sent
-    when the last sender of their account went away, and those accepted and never delivered: they would stay in that
-    state for ever. What an interrupted stop has left in the queue is cancelled. Counts by the second are merged where
-    they are drawn by the minute."""
+    """Delete old evidence, screenshots, replies, hand-overs, stored answers, started drafts, the people of series that
+    have ended, files that nobody uses, and what interrupted uploads and orders have left. Also settle messages that
+    were being sent when the last sender of their account went away, and those accepted and never delivered: they would
+    stay in that state for ever. What an interrupted stop has left in the queue is cancelled. Counts by the second are
+    merged where they are drawn by the minute."""
     for work in (
         rescue.rescue,
         sweeps.finish_stops,
@@ -63,6 +64,7 @@ def prune(settings: Settings, now: int) -> None:
         work(now)
     keeping.by_age(Other.REPLIES, now, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS))
     keeping.by_age(Other.EVIDENCE, now, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS))
+    keeping.by_age(Beside.HANDOVERS, now, lambda: forgetting.handovers(now))
     tallies.lengthen()
     leftovers.forget_started(settings, now)
     keeping.by_age(Other.DRAFTS, now, lambda: leftovers.forget_untouched(settings, now))

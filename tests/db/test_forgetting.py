@@ -8,16 +8,29 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.accounts import directory
+from daemon.accounts import directory, handovers
 from daemon.campaigns import cloning, gone, lifecycle, queries, recipients, report
 from daemon.campaigns.recipients import Selection
 from daemon.config import Settings
 from daemon.db import proxy
 from daemon.delivery import forgetting, job_moves, moves, old_history
 from daemon.delivery.forgetting import DAY_MS, Kind
-from daemon.models import GONE, Draft, Event, Handover, Job, Kept, Message, OldHistory, Reply, Unfinished, Webhook
+from daemon.models import (
+    GONE,
+    Draft,
+    Event,
+    Handover,
+    Job,
+    Kept,
+    Message,
+    OldHistory,
+    Purpose,
+    Reply,
+    Unfinished,
+    Webhook,
+)
 from daemon.ops import erase, keeping, people, retention
-from daemon.states import State, Status
+from daemon.states import E164, State, Status
 from tests.support.hand import Hand
 from tests.support.plans import reading
 
@@ -298,6 +311,41 @@ def test_drafts_replies_and_evidence_have_their_ages(hand: Hand, days: Any) -> N
     retention.prune(days(keep_drafts=199, keep_replies=199, keep_unused=3_650), later)
     assert (["started"], 0) == ([row.id for row in Draft.select()], Reply.select().count())
     assert {"drafts": 1, "replies": 1} == {row.kind: row.total for row in Kept.select() if row.total}
+
+
+def test_handovers_outlive_their_message_for_a_year(hand: Hand, old: Job, days: Any, small_chunks: int) -> None:
+    """Those that never had one, too; as long as the message is there they stay with it."""
+    settings = days(keep_recipients=90)
+    now = hand.clock()
+    for purpose in (Purpose.CANARY, Purpose.CONFIRMATION):
+        handovers.keep_own("default", E164("+4930"), purpose, now)
+    forget(settings, hand.clock)
+    alone = Handover.select().where(Handover.message.is_null())
+    assert 4 == alone.count()
+    for advance, left in ((265, 4), (0, 4), (1, 2), (99, 2), (1, 0)):  # the clock may have jumped
+        hand.clock.advance(advance * DAY_MS or 3_600_000)
+        retention.prune(settings, hand.clock())
+        assert left == alone.count()
+    assert 1 == Handover.select().count()
+
+
+@pytest.mark.usefixtures("fresh_database", "database")
+def test_handovers_that_are_too_old_are_found_without_a_look_at_the_rest(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are."""
+    now = clock()
+    columns = 'account, number, person, "at", kind, missed'
+    false = "false" if proxy.on_postgres() else "0"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+    values = f"'a' || i, '+4930', '+49' || i, {now} - i, 'canary', {false}"
+    proxy.database.execute_sql(f"INSERT INTO handover ({columns}) {numbers} SELECT {values} FROM n")
+    old = now - 367 * DAY_MS
+    proxy.database.execute_sql(f'UPDATE handover SET "at" = {old} WHERE id <= 3')
+    proxy.database.execute_sql("ANALYZE")
+    with reading(monkeypatch) as reads:
+        assert 3 == forgetting.handovers(now)
+    assert reads.rows < 500
 
 
 @pytest.mark.usefixtures("fresh_database", "database")
