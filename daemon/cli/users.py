@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,13 +94,11 @@ def _id(name: str) -> int:
 @contextmanager
 def _here(name: str, action: str) -> Iterator[tuple[User, str, int]]:
     """The database of this machine's installation, in which the user of that name or id is changed; who changes them,
-    and now. It is one transaction, with its entry in the audit log."""
+    and now. It is one transaction, in which it is noted for the audit log, whose key only the service may have."""
     found = settings.load(target.data)
-    from daemon import config
-    from daemon.auth import audit
     from daemon.auth import users as stored
     from daemon.db import clock, connection, presence
-    from daemon.files import data_folder
+    from daemon.files import data_folder, trouble
     from daemon.ops import audit_upkeep
 
     data_folder.prepare(found.data_dir)
@@ -109,11 +107,11 @@ def _here(name: str, action: str) -> Iterator[tuple[User, str, int]]:
         try:
             seat.share()
             user = _of(stored.every(), name)
-            now: Callable[[], int] = clock.now_ms
-            who = audit_upkeep.on_this_machine()
-            deed = audit.Deed(who, action, config.secret_key(found), now, kind="user", target=str(user.id))
-            with audit.done_by(deed), connection.write():
-                yield user, who, now()
+            now = clock.now_ms()
+            with connection.write():
+                yield user, audit_upkeep.on_this_machine(), now
+                with trouble.told():
+                    audit_upkeep.change(found, action, now, "user", str(user.id))
         finally:
             connection.close()
 

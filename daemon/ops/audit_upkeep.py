@@ -2,19 +2,20 @@
 deletion of old ones, and a note of the newest one, outside of the database.
 
 A backup, restore or move to PostgreSQL is noted in a file of the data folder, because the database may be another one
-afterwards, or of an earlier schema; the http process takes the file in. If it dies between that and deleting the file,
-the entries are there twice.
+afterwards, or of an earlier schema, and what a command changes in it, because the key of the log may be known to the
+http process only. That takes the file in. If it dies between that and deleting the file, the entries are there twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import getpass
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Note:
     target: str
     result: AuditResult
     code: str
+    kind: str = ""
 
 
 def on_this_machine() -> str:
@@ -76,6 +78,12 @@ def noted(settings: Settings, action: str, now: int, target: str = "") -> Iterat
     _note(settings, action, now, target, AuditResult.DONE, "")
 
 
+def change(settings: Settings, action: str, now: int, kind: str, target: str) -> None:
+    """Part of the caller's transaction, as the last thing before the commit: a command changes that in the database. It
+    is noted in the data folder. Raises OSError."""
+    _append(settings.data_dir, Note(now, on_this_machine(), action, target, AuditResult.DONE, "", kind))
+
+
 def _note(settings: Settings, action: str, now: int, target: str, result: AuditResult, code: str) -> None:
     folder = settings.data_dir
     if not folder.is_dir():  # nothing was ever here
@@ -87,31 +95,64 @@ def _note(settings: Settings, action: str, now: int, target: str, result: AuditR
 
 
 def _append(folder: Path, note: Note) -> None:
+    while not _appended(folder, note):
+        pass
+
+
+def _appended(folder: Path, note: Note) -> bool:
+    """False where the file was taken in just now: it is no longer read."""
     descriptor = os.open(folder / WAITING, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not _is_at(folder / WAITING, descriptor):
+            return False
         owner = folder.stat()
         if os.geteuid() == 0 and owner.st_uid != 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)  # the http process has to read it
         os.write(descriptor, f"\n{json.dumps(asdict(note))}\n".encode())  # what is before may be a part of a line
         os.fsync(descriptor)
+        return True
     finally:
         os.close(descriptor)
 
 
+def _is_at(file: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    return False
+
+
+@contextmanager
+def _in_hand(file: Path) -> Iterator[bool]:
+    """Whether it is there, and nobody else has it in hand; it is ours then until the end."""
+    with ExitStack() as stack:
+        ours = False
+        with suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(file, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = _is_at(file, descriptor)
+        yield ours
+
+
 def take_in(settings: Settings, now: int) -> int:
-    """Make entries of what commands have noted; how many."""
+    """Make entries of what commands have noted; how many. Of several http processes one does it."""
     file = settings.data_dir / WAITING
     taken = file.with_suffix(".taken")
-    if not taken.exists():
-        if not file.exists():
+    with _in_hand(file) as ours:
+        if ours and not taken.exists():
+            file.rename(taken)
+    with _in_hand(taken) as ours:
+        if not ours:
             return 0
-        file.rename(taken)
-    notes = list(_read(taken))
-    with write():
-        for note in notes:
-            deed = Deed(note.who, note.action, secret_key(settings), lambda: now, target=note.target)
-            audit.add(deed, AuditResult(note.result), note.code, min(note.at, now))
-    taken.unlink()
+        notes = list(_read(taken))
+        with write():
+            for note in notes:
+                deed = Deed(
+                    note.who, note.action, secret_key(settings), lambda: now, kind=note.kind, target=note.target
+                )
+                audit.add(deed, AuditResult(note.result), note.code, min(note.at, now))
+        taken.unlink()
     return len(notes)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import peewee
@@ -24,6 +26,7 @@ from tests.support.at_once import at_once
 from tests.support.commanding import invoke
 from tests.support.logins import GOOD
 from tests.support.plans import reading
+from tests.support.rig import eventually
 
 SEAL = b"what entries are sealed with"
 DAY_MS = 24 * 3_600_000
@@ -225,6 +228,47 @@ def test_what_a_command_has_done_comes_into_the_log(settings: Settings, monkeypa
     assert sorted(told) == [("backup.make", "", "done", who), ("backup.restore", "one.backup", "refused", who)]
 
 
+def test_of_two_http_processes_one_takes_it_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if both look at once; what is noted meanwhile comes with the next."""
+    real, others = audit.add, []
+
+    def add(*given: Any) -> None:
+        with audit_upkeep.noted(settings, "backup.make", 2):
+            pass
+        others.append(audit_upkeep.take_in(settings, 3))
+        real(*given)
+
+    with audit_upkeep.noted(settings, "database.migrate", 1):
+        pass
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "add", add)
+        assert (1, [0]) == (audit_upkeep.take_in(settings, 3), others)
+    assert 1 == audit_upkeep.take_in(settings, 3)
+    assert ["backup.make", "database.migrate"] == sorted(each.action for each in entries())
+
+
+def test_what_is_noted_while_the_file_is_taken_in_is_not_lost(settings: Settings) -> None:
+    """Who has opened it waits, and notes it in the next one."""
+
+    def note() -> None:
+        with audit_upkeep.noted(settings, "backup.make", 2):
+            pass
+
+    file = settings.data_dir / audit_upkeep.WAITING
+    file.touch()
+    other = threading.Thread(target=note)
+    with audit_upkeep._in_hand(file) as ours:
+        other.start()
+        eventually(lambda: any("->" in line and f":{file.stat().st_ino} " in line for line in locks()))
+        file.unlink()
+    other.join(30)
+    assert ours and 1 == audit_upkeep.take_in(settings, 3)
+
+
+def locks() -> list[str]:
+    return Path("/proc/locks").read_text().splitlines()
+
+
 def test_a_command_works_where_nothing_can_be_noted(settings: Settings) -> None:
     """A backup of a full disk is made, above all; and a note of which a part was written spoils no other."""
     file = settings.data_dir / audit_upkeep.WAITING
@@ -289,7 +333,8 @@ def test_the_newest_is_noted_outside_of_the_database(settings: Settings) -> None
 
 
 def test_a_command_on_this_machine_needs_no_login(settings: Settings, database: str, monkeypatch: Any) -> None:
-    """Where nobody can log in: the password is changed and noted in one transaction, by whoever ran it."""
+    """Where nobody can log in, nor with the key of the log, which may be handed over to the service only: the password
+    is changed and noted in one transaction, by whoever ran it. It is not where it cannot be noted."""
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     monkeypatch.delenv("SUDO_USER", raising=False)
     ben = users.create("Ben", Role.ADMIN, GOOD, "test", 1)
@@ -300,8 +345,16 @@ def test_a_command_on_this_machine_needs_no_login(settings: Settings, database: 
     assert passwords.matches(made["password"], users.find(ben.id).password)
     unknown = invoke("users", "reset-password", "Cleo", "--local", **where)
     assert (4, True) == (unknown.exit_code, "There is no user Cleo (Ben)." in unknown.stderr)
+    assert not (settings.data_dir / "secret_key").exists() and 0 == AuditEntry.select().count()
+    file, kept = settings.data_dir / audit_upkeep.WAITING, users.find(ben.id).password
+    noted = file.rename(settings.data_dir / "noted")
+    file.symlink_to("/dev/full")
+    refused = invoke("users", "reset-password", "Ben", "--local", **where)
+    assert (True, kept) == ("No space left" in refused.stderr, users.find(ben.id).password)
+    noted.rename(file)
+    assert 1 == audit_upkeep.take_in(settings, db_clock.now_ms())
     (entry,) = entries()
-    assert ("users.password_reset", str(ben.id), "command line (root)", "") == (
-        entry.action, entry.target, entry.who, entry.address,
+    assert ("users.password_reset", "user", str(ben.id), "command line (root)", "") == (
+        entry.action, entry.kind, entry.target, entry.who, entry.address,
     )  # fmt: skip
     assert audit_reading.check(secret_key(settings)).broken is None
