@@ -28,7 +28,9 @@ ORDER = (Kind.RECIPIENTS, Kind.HISTORY, Kind.FIELDS, Kind.TEXTS, Kind.REJECTED, 
 PAUSE_S = 0.03  # after each step, in which others write
 LONGEST_S = 3_000.0  # of one run; the next one goes on
 MANY = 10_000  # up to so many are counted
-JUMP_MS = 2 * 86_400_000  # since the last run: the clock may have jumped, so the next run is waited for
+JUMP_MS = 2 * 86_400_000  # since the last run: the clock may have jumped
+DOUBTED_MS = 3_540_000  # so long the clock is not believed: not quite an hour, after which the next run is
+DOUBT = "?"  # behind a kind: the row that has since when the clock is not believed
 
 
 class Beside(StrEnum):
@@ -59,8 +61,7 @@ def looked(kind: StrEnum, removed: int, now: int, anew: bool = True) -> None:
     """Note that a kind was looked for, and how much was removed; part of the caller's transaction, if there is one.
     anew: what was removed before is not of the same time."""
     with write():
-        row = Kept.insert(kind=kind.value, run_at=now, removed=0, total=0)
-        row.on_conflict(conflict_target=[Kept.kind], update={Kept.run_at: now}).execute()
+        _ran(kind.value, now)
         if removed:
             so_far = removed if anew else Kept.removed + removed
             changes: dict[Any, Any] = {Kept.removed: so_far, Kept.removed_at: now, Kept.total: Kept.total + removed}
@@ -68,13 +69,26 @@ def looked(kind: StrEnum, removed: int, now: int, anew: bool = True) -> None:
             counting.add({(Name.REMOVED, "", kind.value): removed})
 
 
+def _ran(kind: str, now: int) -> None:
+    row = Kept.insert(kind=kind, run_at=now, removed=0, total=0)
+    with write():
+        row.on_conflict(conflict_target=[Kept.kind], update={Kept.run_at: now}).execute()
+
+
 def steady(kind: StrEnum, now: int) -> bool:
     """Note that a kind is looked for now; whether that may be believed: after a jump of the clock nothing is removed
-    before the next run, in an hour, so that there is time to set it right."""
-    row = Kept.get_or_none(Kept.kind == kind.value)
-    looked(kind, 0, now)
-    if row is None or within(row.run_at, now, JUMP_MS):
+    for an hour, however often it is looked for meanwhile, so that there is time to set it right."""
+    doubt = f"{kind.value}{DOUBT}"
+    run_at, since = (
+        row.run_at if row else None for row in (Kept.get_or_none(kind=each) for each in (kind.value, doubt))
+    )
+    if run_at is None or within(run_at, now, JUMP_MS) or (since is not None and DOUBTED_MS <= now - since < JUMP_MS):
+        with write():
+            looked(kind, 0, now)
+            Kept.delete().where(Kept.kind == doubt).execute()
         return True
+    if since is None or not within(since, now, JUMP_MS):
+        _ran(doubt, now)
     log.warning("keeping.waited", kind=kind.value)
     return False
 

@@ -163,7 +163,7 @@ EVENTS: dict[str, str] = {
     "reply.refused": "a reply cannot be stored at all, and is dropped so that it does not block others",
     "reply.deleted": "replies that are too old were deleted (count)",
     "keeping.removed": "what was too old of a kind was removed, or archived (kind, count, more: the next run goes on)",
-    "keeping.waited": "nothing was removed: the clock may have jumped; the next run in an hour does (kind)",
+    "keeping.waited": "nothing was removed: the clock may have jumped; an hour after the first of these it is (kind)",
     "evidence.deleted": "evidence that is no longer needed was deleted (count)",
     "picture.deleted": "screenshots older than a day were deleted (count)",
     "folder.left_open": "the disk keeps no modes: other users of the machine may read the data folder (folder)",

@@ -282,19 +282,22 @@ def test_the_newest_message_goes_once_there_is_a_newer_one(hand: Hand, days: Any
 
 
 def test_a_clock_that_jumps_removes_nothing_at_once(hand: Hand, old: Job, days: Any) -> None:
-    """Somebody has until the next run to set it."""
-    settings = days(keep_texts=365, archive=0)
+    """Somebody has an hour to set it, whichever process looks meanwhile, or is started anew; also if it jumps again."""
+    settings, hour = days(keep_texts=365, archive=0), 3_600_000
     forget(settings, hand.clock)
     hand.clock.advance(YEAR * DAY_MS)
-    assert 0 == forget(settings, hand.clock)
-    hand.clock.advance(3_600_000)
+    for later in (0, 1_000, hour // 2, 3 * DAY_MS, hour // 2, -2 * DAY_MS, 1_000):
+        hand.clock.advance(later)
+        assert 0 == forget(settings, hand.clock)
+    hand.clock.advance(hour)
     assert 2 == forget(settings, hand.clock)
 
     Reply.create(account="default", key="k", number="+4930", text="Hi", at=hand.clock())
-    for days_later, left in ((0, 1), (YEAR, 1), (0, 0)):
-        hand.clock.advance(days_later * DAY_MS)
+    for later, left in ((0, 1), (YEAR * DAY_MS, 1), (0, 1), (1 - YEAR * DAY_MS, 1), (YEAR * DAY_MS, 1), (hour, 0)):
+        hand.clock.advance(later)
         retention.prune(settings, hand.clock())
         assert left == Reply.select().count()
+    assert not [each.kind for each in Kept.select() if each.kind == f"replies{keeping.DOUBT}"]
 
 
 def test_drafts_replies_and_evidence_have_their_ages(hand: Hand, days: Any) -> None:
