@@ -412,6 +412,16 @@ class Reports(Protocol):
     async def reported(self, transport_ids: Sequence[str]) -> list[StatusUpdate]:
         """What is known of the messages with these ids, in no order; of some perhaps nothing. Raises AccountUnready."""
 
+    def told(self, hold: Health) -> None:
+        """It was reported that the account cannot send, and not until when: as if an answer had shown it, except that
+        then one message at a time is tried, until one is `proved` to have gone out."""
+
+    def can_send(self) -> bool:
+        """Whether WhatsApp says so, asked since."""
+
+    def proved(self) -> None:
+        """Something has gone out since."""
+
 
 @runtime_checkable
 class Linkable(Protocol):

@@ -104,15 +104,15 @@ def _of_account(account: str, told: Sequence[Reported], now: int) -> tuple[list[
             left.append((each, came_at))
             continue
         if each.code is not None:
-            _heed(account, each, each.code, outcome is Outcome.MOVED, now)
+            _heed(account, each, each.code, outcome is Outcome.MOVED, came_at, now)
         bsuid = each.who.bsuid
         if bsuid and not each.who.phone and bsuid not in found:
-            number = windows.number_of(None, bsuid) or _number_of_message(account, each)
+            number = windows.number_of(None, bsuid) or _message(account, each)[0]
             found |= {bsuid: number} if number else {}
     return left, found
 
 
-def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -> None:
+def _heed(account: str, told: hooks.Reported, code: int, news: bool, came_at: int, now: int) -> None:
     """What an error means beyond the message that failed by it."""
     rule = codes.rule(code)
     if rule.do is Do.SUPPRESS:
@@ -120,14 +120,16 @@ def _heed(account: str, told: hooks.Reported, code: int, news: bool, now: int) -
     elif news and code in TEMPLATE_STANDS:
         _stands(account, told, TEMPLATE_STANDS[code], now)
     elif news and rule.do is Do.HOLD_ACCOUNT:
-        cloud_standing.hold(account, rule.hold or Hold.RESTRICTED, None, rule.told(code, told.words), now)
+        at = told.at or came_at
+        if cloud_standing.is_news(account, _message(account, told)[1] or at, at, now):
+            cloud_standing.hold(account, rule.hold or Hold.RESTRICTED, None, rule.told(code, told.words), now)
 
 
 def _wants_no_more(account: str, told: hooks.Reported, now: int) -> None:
     """They have stopped marketing of this business in WhatsApp: once for each message that is told of."""
     name = told.wamid or f"{told.message_id}:{told.submission}"
     if cloud_inbox.first_time(_digest("failed", account, name, str(told.code)), now):
-        number = _number_of_message(account, told)
+        number, _ = _message(account, told)
         if number is not None:
             suppression.put(number, suppression.NO_MARKETING, suppression.WHATSAPP, now)
 
@@ -140,10 +142,11 @@ def _stands(account: str, told: hooks.Reported, status: str, now: int) -> None:
         cloud_templates.changed(account, template["name"], template["language"], status, now=now)
 
 
-def _number_of_message(account: str, told: hooks.Reported) -> E164 | None:
+def _message(account: str, told: hooks.Reported) -> tuple[E164 | None, int | None]:
+    """Whom the message was to, and when it was handed over."""
     this = Message.id == told.message_id if told.message_id is not None else Message.transport_id == told.wamid
-    rows = tuples(Message.select(Message.number).where(this, Message.account == account).limit(1))
-    return rows[0][0] if rows else None
+    rows = tuples(Message.select(Message.number, Message.submitted_at).where(this, Message.account == account).limit(1))
+    return (rows[0][0], rows[0][1]) if rows else (None, None)
 
 
 def _update(each: hooks.Reported, came_at: int) -> StatusUpdate:
@@ -273,7 +276,7 @@ def _of_business(each: hooks.OfTemplate | hooks.OfAccount, ours: Known, came_at:
         if isinstance(each, hooks.OfTemplate):
             _of_template(account, each, key, came_at, now)
         else:
-            _of_account_itself(account, each, key, now)
+            _of_account_itself(account, each, key, came_at, now)
 
 
 def _of_template(account: str, each: hooks.OfTemplate, key: str, came_at: int, now: int) -> None:
@@ -287,23 +290,35 @@ def _of_template(account: str, each: hooks.OfTemplate, key: str, came_at: int, n
     _note(account, each.topic, words, key, None, now)
 
 
-def _of_account_itself(account: str, each: hooks.OfAccount, key: str, now: int) -> None:
+def _of_account_itself(account: str, each: hooks.OfAccount, key: str, came_at: int, now: int) -> None:
     """Meta may have barred it from sending, or let it send again."""
-    barring = [kind for kind in each.restrictions if kind not in HARMLESS]
     words = "; ".join(filter(None, (each.event, *each.restrictions, each.words)))
     with write():
         if not cloud_inbox.first_time(key, now):
             return
-        if each.event in RESTRICTED and barring and (each.until is None or each.until > now):
-            cloud_standing.hold(account, Hold.RESTRICTED, each.until, refusal(Held.META_RESTRICTS, what=words), now)
-        elif each.event == "ACCOUNT_DELETED" or each.banned == "DISABLE":
-            cloud_standing.hold(account, Hold.RESTRICTED, None, refusal(Held.META_DISABLED, what=words), now)
-        elif each.banned == "REINSTATE":
-            cloud_standing.release(account, now)
+        _hold_or_release(account, each, words, came_at, now)
         if (limit := tiers.limit(each.limit)) is not None:
             portfolios.told(each.business_id, limit.most, now)
         about: happenings.About = {"hold": None, "detail": words, "code": each.topic, "until": each.until}
         happenings.note("account.notice", account, None, about, now)
+
+
+def _hold_or_release(account: str, each: hooks.OfAccount, words: str, came_at: int, now: int) -> None:
+    """What came earlier and is told later is no news."""
+    barring = [kind for kind in each.restrictions if kind not in HARMLESS]
+    restricted = each.event in RESTRICTED and bool(barring)
+    disabled = each.event == "ACCOUNT_DELETED" or each.banned == "DISABLE"
+    if not (restricted or disabled or each.banned == "REINSTATE"):
+        return
+    if not cloud_inbox.newer(_digest("standing", account), each.at or came_at):
+        return
+    if restricted:
+        if each.until is None or each.until > now:
+            cloud_standing.hold(account, Hold.RESTRICTED, each.until, refusal(Held.META_RESTRICTS, what=words), now)
+    elif disabled:
+        cloud_standing.hold(account, Hold.RESTRICTED, None, refusal(Held.META_DISABLED, what=words), now)
+    else:
+        cloud_standing.release(account, now)
 
 
 def _note(account: str, code: str, words: str, key: str, until: int | None, now: int) -> None:

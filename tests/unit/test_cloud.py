@@ -18,7 +18,7 @@ from daemon.states import E164, AccountState, Ack, Finding, Hold
 from daemon.transports.cloud import codes, transport
 from daemon.transports.cloud.rate import BURST, Turnstile
 from daemon.transports.cloud.refusals import Meta
-from daemon.transports.protocol import Outgoing, Turns
+from daemon.transports.protocol import Health, Outgoing, Receipt, Turns
 from standin.graph.switches import Rule
 from standin.graph.world import NUMBER_ID, TOKEN, Token, World
 from tests.support.cloud import InMemory, Sending, sending
@@ -156,6 +156,29 @@ async def test_answers_that_do_not_come_stop_the_others() -> None:
         assert ([ANNA], errors.AccountUnready) == ([each.given for each in world.record.messages], type(second))
         assert Ack.ACCEPTED is first.ack and AccountState.READY is (await up.transport.health()).state
         await up.text(BELA)
+
+
+async def test_trouble_that_was_reported_is_asked_about_and_then_tried_with_one() -> None:
+    """Meta has taken what it reports to have failed, so that taking the next one proves nothing. Each time it is
+    reported again it is asked later."""
+    async with sending() as up:
+        standing = up.transport._standing
+        told = Health(AccountState.HELD, Hold.PAYMENT, detail=refusal(Meta.PAYMENT, details="x"))
+        for wait_s in (60, 120, 240, 480):
+            asked_at = asyncio.get_running_loop().time()
+            up.transport.told(told)
+            assert (told, False) == (await up.transport.health(), up.transport.can_send())
+            with pytest.raises(errors.AccountUnready):
+                await up.text(ANNA)
+            assert wait_s == pytest.approx(standing._next_look - asked_at, abs=1)
+            standing._next_look = 0.0
+            assert AccountState.READY is (await up.transport.health()).state and up.transport.can_send()
+            done = await asyncio.gather(up.text(ANNA), up.text(BELA), return_exceptions=True)
+            assert [Receipt, errors.AccountUnready] == list(map(type, done))
+        up.transport.proved()
+        assert AccountState.READY is (await up.transport.health()).state
+        for _ in range(2):
+            await up.text(BELA)
 
 
 async def test_without_a_connection_nothing_has_left_and_the_account_is_offline() -> None:

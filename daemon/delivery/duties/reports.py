@@ -32,7 +32,8 @@ class Ask:
         self._place = Place()
         self._asked: deque[tuple[float, int]] = deque()  # when how many were asked for, in the last hour
         self._task: asyncio.Task[None] | None = None
-        self._told: Health | None = None  # the hold that Meta has told of
+        self._told: Health | None = None  # the hold that Meta has told of, and until when
+        self._tried: int | None = None  # when one without an end was told of; None: something has gone out since
         self._beside = False  # something else has held the account since that was heeded
 
     async def run(self) -> bool:
@@ -54,7 +55,9 @@ class Ask:
         """Meta may have told that the account may not send for now, or that it may again. While something else holds it
         that comes first."""
         standing = self._context.standing
-        hold = (await self._context.db.timed(cloud_standing.of, self._context.account)).hold
+        known: cloud_standing.Standing = await self._context.db.timed(cloud_standing.of, self._context.account)
+        await self._try(known)
+        hold = known.hold if known.hold is not None and known.hold.until_ms is not None else None
         if standing.hold is not None and standing.hold != self._told:
             self._beside = True
         if hold == self._told and (standing.hold is not None or not self._beside):
@@ -63,6 +66,23 @@ class Ask:
             standing.hold, self._beside = hold, False
         self._told = hold
         await standing.report()
+
+    async def _try(self, known: cloud_standing.Standing) -> None:
+        """A hold without an end ends as one that an answer has shown: Meta is asked, again and again. Then one message
+        at a time is tried until one goes out, as Meta may take them all and report later that they have failed."""
+        account, db, transport, hold = self._context.account, self._context.db, self._transport, known.hold
+        if transport is None:
+            return
+        if hold is not None and hold.until_ms is None:
+            if known.told_at != self._tried:
+                self._tried = known.told_at
+                transport.told(hold)
+                self._context.standing.look_soon()
+            elif transport.can_send():
+                await db.timed(cloud_standing.end, account, known.told_at)
+        elif self._tried is not None and await db.timed(cloud_standing.trial_over, account, self._tried):
+            self._tried = None
+            transport.proved()
 
     async def _guarded(self, transport: Reports) -> None:
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from enum import StrEnum
 
 import structlog
 
 from daemon import errors
-from daemon.i18n.coded import Coded, Wording, refusal
+from daemon.i18n.coded import Coded, refusal
 from daemon.states import AccountState, Hold
 from daemon.transports.cloud import codes, tiers
 from daemon.transports.cloud.codes import Do
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 LOOK_S = 60.0  # between two questions while all is well
 HELD_S = (60.0, 120.0, 240.0)  # while it is held: the first, the second, all others
+TRIED_S = (*HELD_S, 480.0, 960.0, 1_800.0, 3_600.0)  # where what is tried then fails, too, as that costs a recipient
 OFFLINE_S = (2.0, 5.0, 15.0, 30.0)
 STATUSES = {"DISCONNECTED", "PENDING", "UNVERIFIED", "MIGRATED", "DELETED"}  # of a number that cannot send
 IN_THE_WAY = {141_006: Hold.PAYMENT, 141_010: Hold.RESTRICTED}
@@ -38,6 +40,7 @@ class Standing:
         self._next_look = 0.0
         self._looks = 0
         self._rest: tuple[Coded, float] | None = None  # why it waits, and until when
+        self.on_trial: Coded | None = None  # what was reported, until something is known to have gone out
         self.limit: Limit | None = None  # of people in 24 hours, as Meta last told it
 
     @property
@@ -53,19 +56,39 @@ class Standing:
         """An answer has shown that it cannot send; it is asked about that later."""
         self._tell(Health(AccountState.HELD, hold, detail=why), HELD_S)
 
+    def told(self, hold: Health) -> None:
+        """The same was reported: Meta takes messages that it will not send."""
+        if self.on_trial is not None:
+            self.no_rest(self.on_trial.code)
+        self.on_trial = hold.detail if isinstance(hold.detail, Coded) else refusal(Meta.RESTRICTED)
+        self._tell(Health(AccountState.HELD, hold.hold, detail=hold.detail), TRIED_S)
+
+    @property
+    def able(self) -> bool:
+        """Whether it could send when Meta was last asked, or has answered since."""
+        return self._health is not None and self._health.usable
+
+    def proved(self) -> None:
+        """What was reported is over: something has gone out since."""
+        if self.on_trial is not None:
+            self.no_rest(self.on_trial.code)
+            self.on_trial = None
+            self._looks = 0
+
     def offline(self, why: Coded) -> None:
         """Meta cannot be reached."""
         self._tell(Health(AccountState.OFFLINE, detail=why), OFFLINE_S)
 
     def works(self) -> None:
-        """A message was taken: earlier trouble no longer counts."""
-        self._looks = 0
+        """A message was taken: earlier trouble no longer counts, unless it is what nobody sees by that."""
+        if self.on_trial is None:
+            self._looks = 0
 
     def rest(self, why: Coded, seconds: float) -> None:
         """Meta asks for a pause."""
         self._rest = (why, max(_now() + seconds, self._rest[1] if self._rest else 0.0))
 
-    def no_rest(self, why: Wording) -> None:
+    def no_rest(self, why: StrEnum) -> None:
         """The pause for that reason is over."""
         if self._rest is not None and self._rest[0].code is why:
             self._rest = None

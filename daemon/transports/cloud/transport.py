@@ -90,6 +90,8 @@ class CloudTransport:
         self._require()
         if self._unclear >= UNCLEAR_LIMIT:  # this one is tried, and the others wait for what becomes of it
             self._standing.rest(refusal(Cloud.UNCLEAR_IN_A_ROW), TRIAL_S)
+        elif why := self._standing.on_trial:  # likewise
+            self._standing.rest(why, TRIAL_S)
         return Mark(None, turn_at=turn_at)
 
     async def hand_over(self, message: Outgoing, mark: Mark, held: Callable[[], bool] = always) -> Receipt:
@@ -122,6 +124,15 @@ class CloudTransport:
         until = self._reported_by.get(message.callback or "") or self._wait_for_receipt(message)
         await asyncio.sleep(max(until - self._now(), 0.0))
         return Lookup(Finding.UNKNOWN, refusal(Cloud.NOTHING_REPORTED))
+
+    def told(self, hold: Health) -> None:
+        self._standing.told(hold)
+
+    def can_send(self) -> bool:
+        return self._standing.able
+
+    def proved(self) -> None:
+        self._standing.proved()
 
     async def reported(self, transport_ids: Sequence[str]) -> list[StatusUpdate]:
         """See `Reports`: of each, Meta's history."""
