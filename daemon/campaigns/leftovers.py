@@ -15,7 +15,7 @@ from daemon.contacts import row_sets
 from daemon.contacts.importer import Contact
 from daemon.contacts.stored import DAY_MS
 from daemon.db.connection import after_commit, write
-from daemon.db.proxy import tuples
+from daemon.db.proxy import locked, tuples
 from daemon.models import Draft, Job, Run, Series, Template
 from daemon.states import SeriesState
 
@@ -50,7 +50,7 @@ def forget_people_of_series(settings: Settings, now: int) -> int:
     over = (Series.state == SeriesState.ENDED.value, Series.audience_set.is_null(False), Series.created_at < before)
     late = Run.select(Run.series).where(Run.series == Series.id, Run.at >= before)
     with write():
-        gone = list(Series.select().where(*over, ~peewee.fn.EXISTS(late)))
+        gone = list(locked(Series.select().where(*over, ~peewee.fn.EXISTS(late))))
         for row in gone:
             order = row.order | {"people": row_sets.rows(row.audience_set, list).length}
             row_sets.let_go(row.audience_set)

@@ -176,7 +176,6 @@ def _make(settings: Settings, row: Series, now: int) -> bool:
         _leave_out(row, refusal(Unmade.MISSED), now)
         return False
     if row.order.get("rehearsed") and _sends(settings, row.order["account"], now):
-        row.order = row.order | {"rehearsed": ASKED}
         _leave_out(row, refusal(Asks.MADE_FOR_DRY_RUN), now, SeriesState.PAUSED)
         return False
     try:
@@ -241,9 +240,12 @@ def _still(row: Series) -> bool:
 
 
 def _leave_out(row: Series, why: Told, now: int, then: SeriesState = SeriesState.ACTIVE) -> None:
-    """then: as what it goes on."""
+    """then: as what it goes on; paused, a person is asked."""
     with write():
         if _still(row):
+            if then is SeriesState.PAUSED:
+                order = _locked(row.id).order | {"rehearsed": ASKED}  # as it is now: somebody may have been erased
+                Series.update(order=order).where(Series.id == row.id).execute()
             _record(row, now, then=then, reason=str(why), coded=filed(why))
             after_commit(partial(log.info, "series.left_out", series_id=row.id, why=str(why)))
 
@@ -255,7 +257,7 @@ def _record(row: Series, now: int, job: int | None = None, then: SeriesState = S
     made = row.made + (job is not None)
     following = weekly.following(rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
     state = then if following is not None else SeriesState.ENDED
-    Series.update(made=made, next_at=following, state=state, order=row.order).where(Series.id == row.id).execute()
+    Series.update(made=made, next_at=following, state=state).where(Series.id == row.id).execute()
 
 
 def _order(settings: Settings, row: Series, now: int) -> create.Order:

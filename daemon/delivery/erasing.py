@@ -147,8 +147,8 @@ def _chats(who: Sought, persons: list[PersonKey], numbers: list[Any]) -> None:
     OpenedChat.delete().where(opened).execute()
     unmatched = UnmatchedChat.number.in_(numbers) | UnmatchedChat.hint.in_(numbers)
     UnmatchedChat.delete().where(unmatched).execute()
-    for table in (OpenedChat, UnmatchedChat):
-        named = [row.id for row in table.select(table.id, table.title) if who.is_in(row.title)]
+    for table, columns in ((OpenedChat, ("title",)), (UnmatchedChat, ("title", "stop_key"))):
+        named = [row.id for row in table.select() if any(who.is_in(getattr(row, each) or "") for each in columns)]
         table.delete().where(table.id.in_(named)).execute()
     stops = [row for row in OldStop.select() if who.is_in(row.key)]
     for row in stops:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import peewee
 import structlog
 
 from daemon import errors
+from daemon.campaigns import leftovers
 from daemon.config import Settings
 from daemon.contacts import erased, suppression
 from daemon.contacts.mentions import Sought
@@ -22,16 +24,23 @@ from daemon.db.proxy import database, locked, on_postgres, tuples
 from daemon.db.refusals import Unsent
 from daemon.delivery import erasing
 from daemon.models import (
+    Account,
     Answer,
+    Attachment,
+    CloudStanding,
     Consent,
     Draft,
     Happening,
     Job,
     KeptAnswer,
     KeptRow,
+    KnownColumns,
     ListEntry,
+    Notice,
     Removal,
     RowSet,
+    Run,
+    Series,
     Suppression,
 )
 from daemon.ops import backup, people, restore
@@ -46,6 +55,22 @@ COPIES = (
     f"{backup.STAGING}*",
     *OF_RESTORES,
     *(f"{backup.ATTACHMENTS}{each}" for each in OF_RESTORES),
+)
+
+#: Where a number may stand in what is kept as JSON, beside drafts and series.
+JSON: tuple[Any, ...] = (
+    Job.rejected,
+    Job.coded,
+    Draft.report,
+    Run.coded,
+    Happening.about,
+    Answer.response,
+    KeptAnswer.response,
+    KnownColumns.columns,
+    Account.coded,
+    Account.kept_hold,
+    CloudStanding.coded,
+    Notice.coded,
 )
 
 
@@ -69,7 +94,7 @@ def erase(settings: Settings, number: str, by: str, now: int) -> Done:
     erasing.replies(who)
     erasing.posted(who)
     rows = _rows(who) + _lists(who)
-    _texts(who)
+    _texts(settings, who)
     _empty_log()
     copies = sorted(str(path) for pattern in COPIES for path in settings.data_dir.glob(pattern))
     log.info("person.erased", who=by, messages=count, rows=rows)
@@ -120,27 +145,60 @@ def _row(who: Sought, set_id: int, n: int) -> bool:
     return True
 
 
-def _texts(who: Sought) -> None:
-    """What was rejected, drafts, and answers that are kept for repeated requests."""
-    for table, columns in ((Job, ("rejected",)), (Draft, ("data", "report")), (Happening, ("about",))):
-        for column in columns:
-            _json(who, table, column)
-    for kept in (Answer, KeptAnswer):
-        _json(who, kept, "response")
+def _texts(settings: Settings, who: Sought) -> None:
+    """What stands in words, was rejected, in drafts and series, and in answers that are kept for repeated requests."""
+    for column in JSON:
+        _clean(column, who, who.without_in)
+    _clean(Draft.data, who, lambda data: who.without_in(_without_files(who, data)))
+    _clean(Series.order, who, lambda order: _without_choice(who, order))
     for draft_id, original in tuples(Draft.select(Draft.id, Draft.original).where(Draft.original.is_null(False))):
         if who.is_in(zlib.decompress(bytes(original)).decode(errors="replace")):
             with write():
                 Draft.update(original=None).where(Draft.id == draft_id).execute()
+    _files(settings, who)
+    for column in people.WORDS:
+        _clean(column, who, who.without)
 
 
-def _json(who: Sought, table: Any, column: str) -> None:
-    field, keys = getattr(table, column), table._meta.get_primary_keys()
-    text = peewee.fn.COALESCE(field, "").coerce(False)
-    for *key, written in tuples(table.select(*keys, text)):
+def _clean(column: Any, who: Sought, without: Callable[[Any], Any]) -> None:
+    """Write each value of the column without what names them."""
+    table, keys = column.model, column.model._meta.get_primary_keys()
+    as_kept = peewee.fn.COALESCE(column, "").coerce(False)
+    for *key, written in tuples(table.select(*keys, as_kept)):
         if not isinstance(written, str) or not who.may_be_in(written):
             continue
-        value = json.loads(written)
-        if who.stands_in(value):
-            same = [one == given for one, given in zip(keys, key, strict=True)]
-            with write():
-                table.update({field: who.without_in(value)}).where(*same).execute()
+        value = column.python_value(written)
+        if without(value) == value:
+            continue
+        same = [one == given for one, given in zip(keys, key, strict=True)]
+        with write():
+            row = locked(table.select(*keys, column).where(*same)).first()
+            now = getattr(row, column.name, None)
+            if now is not None and without(now) != now:
+                table.update({column: without(now)}).where(*same).execute()
+
+
+def _without_files(who: Sought, content: dict[str, Any]) -> dict[str, Any]:
+    """What a draft holds, without personal files that are called by their number."""
+    files = content.get("files") or {}
+    return (
+        content | {"files": {name: each for name, each in files.items() if not who.is_in(name)}} if files else content
+    )
+
+
+def _without_choice(who: Sought, order: dict[str, Any]) -> dict[str, Any]:
+    """What a series is made of, without what was said of them. Its text stays, as that of campaigns."""
+    if not order.get("choice"):
+        return order
+    content, titles, fixes = order["choice"]
+    fixes = {key: said for key, said in fixes.items() if not people.is_of(who, key)}
+    return order | {"choice": [who.without_in(_without_files(who, content)), titles, fixes]}
+
+
+def _files(settings: Settings, who: Sought) -> None:
+    """Files that are called by their number, unless somebody else is to get them."""
+    named = {row.id: row for row in Attachment.select() if who.is_in(row.filename)}
+    if named:
+        needed = erasing.used(set(named)) | leftovers.attachments()
+        with write():
+            erasing.delete_files(settings, [row for each, row in named.items() if each not in needed])

@@ -20,20 +20,41 @@ from daemon.delivery import erasing, old_history
 from daemon.i18n.instants import instant
 from daemon.models import (
     Account,
+    Attachment,
+    CloudStanding,
     Consent,
     ContactList,
+    Draft,
     Handover,
     Job,
     KeptRow,
     ListEntry,
     Message,
+    Notice,
     Removal,
     Reply,
+    Run,
+    Series,
     Suppression,
+    Upload,
 )
 from daemon.states import E164
 
 PIECE = 2_000  # rows that are read at once
+
+#: Sentences and names in which a number may stand, beside what is somebody's own.
+WORDS: tuple[Any, ...] = (
+    Job.name,
+    Job.reason,
+    Draft.name,
+    Series.name,
+    Run.reason,
+    Upload.filename,
+    Attachment.filename,
+    Account.detail,
+    CloudStanding.detail,
+    Notice.words,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,7 @@ class Known:
     suppressions: list[dict[str, Any]]
     consents: list[dict[str, Any]]
     rows: list[Any]
+    mentions: list[dict[str, str]]
 
 
 def sought(settings: Settings, number: str) -> Sought:
@@ -92,7 +114,30 @@ def known(settings: Settings, number: str) -> Known:
         ],
         consents=[_consent(row) for row in Consent.select().where(Consent.person.in_(persons)).order_by(Consent.id)],
         rows=[json.loads(body) for _, _, body in kept_rows(who)],
+        mentions=[*_said(who), *_words(who)],
     )  # fmt: skip
+
+
+def is_of(who: Sought, key: str) -> bool:
+    """Whether that key of a person, as a series keeps what was said of them, is one of theirs."""
+    return key in who.persons or who.is_in(key)
+
+
+def _said(who: Sought) -> Iterator[dict[str, str]]:
+    """What a person has said of them when a series was made."""
+    for row in Series.select(Series.name, Series.order).order_by(Series.id):
+        _, _, fixes = row.order.get("choice") or ({}, [], {})
+        yield from (
+            {"where": "series", "name": row.name, "words": said} for key, said in fixes.items() if is_of(who, key)
+        )
+
+
+def _words(who: Sought) -> Iterator[dict[str, str]]:
+    for column in WORDS:
+        where = column.model._meta.table_name
+        for (words,) in tuples(column.model.select(column).where(column.is_null(False))):
+            if who.is_in(words):
+                yield {"where": where, "name": column.name, "words": words}
 
 
 def _consent(row: Consent) -> dict[str, Any]:

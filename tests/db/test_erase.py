@@ -11,9 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import peewee
 import pytest
 
 from daemon import errors
+from daemon.accounts import handovers
 from daemon.campaigns import create, dry_run, lifecycle
 from daemon.contacts import consents, erased, lists, mentions, row_sets, suppression, uploads
 from daemon.contacts.importer import Contact, ContactList
@@ -23,26 +25,39 @@ from daemon.db import proxy, sqlite
 from daemon.delivery import evidence, moves
 from daemon.delivery.interruptions import Presence
 from daemon.models import (
+    TABLES,
+    Account,
+    Answer,
     Attachment,
     CloudBatch,
     CloudProgress,
+    CloudStanding,
     Draft,
     Erased,
     Event,
+    Evidence,
     Happening,
     Job,
     KeptAnswer,
+    KnownColumns,
     KnownUser,
     LastWrote,
     ListEntry,
     Message,
+    MessagePart,
+    Notice,
     OldStop,
     OpenedChat,
     Picture,
+    PortfolioPerson,
+    Purpose,
     Reply,
     RowSet,
+    Run,
+    Series,
     Suppression,
     UnmatchedChat,
+    Upload,
 )
 from daemon.ops import backup, erase, people
 from daemon.ops.backup import Keep
@@ -77,6 +92,14 @@ def traces(hand: Hand) -> Hand:
     evidence.keep(message.id, Lookup(Finding.UNKNOWN, "no", rows=(ChatRow(True, "Hi Zeferina", None),)), hand.clock())
     Message.update(mark='{"id": "true_5511987650077@c.us_A"}').where(Message.id == message.id).execute()
     moves.fail(message, f"{THEIRS} is not on WhatsApp", hand.clock())
+    why = {"code": "x", "values": {"number": THEIRS}}
+    ids = {"external_id": "98765-0077", "transport_id": "wamid.5511987650077", "coded": why}
+    Message.update(ids).where(Message.id == message.id).execute()
+    Event.update(coded=why).where(Event.message == message.id, Event.why.is_null(False)).execute()
+    Evidence.update(finding="Zeferina", coded=why, screenshot=b"Zeferina").execute()
+    MessagePart.create(
+        message=message.id, part=0, of=1, what="Zeferina.pdf", mark="Zeferina", transport_id="98765-0077"
+    )
     hand.confirm(hand.submit(hand.claim_one()))
     now = hand.clock()
     put(hand, person(FORMER), schedule_at=now + 10_000_000)
@@ -90,12 +113,14 @@ def traces(hand: Hand) -> Hand:
         [4, ["", ""]],
     ):
         row_sets.keep([body, [9, ["Eve", "1"]]])
-    suppression.suppress(hand.settings, THEIRS, "asked", "test", now)
-    suppression.remove(hand.settings, THEIRS, "by mistake", "test", now)
+    suppression.suppress(hand.settings, THEIRS, "Zeferina asked", "Zeferina", now)
+    suppression.remove(hand.settings, THEIRS, "by mistake of Zeferina", "test", now)
     agreed = consents.Given(now, ConsentHow.FORM, "Zeferina's card", f"I, {THEIRS}, agree.")
     consents.record(hand.settings, FORMER, agreed, BY, now)
     consents.withdraw(hand.settings, FORMER, now, ConsentHow.SPOKEN, "Zeferina called", BY, now)
     suppression.remove(hand.settings, THEIRS, "agreed again", "test", now)
+    suppression.suppress(hand.settings, THEIRS, "Zeferina asked again", "Zeferina", now)
+    handovers.keep_own("default", THEIRS, Purpose.CONFIRMATION, now)
     key = "false_5511987650077@c.us_B"
     common: dict[str, Any] = {"account": "default", "key": key}
     Reply.create(**common, number=THEIRS, person=Person(THEIRS).key, text="I am Zeferina", at=now)
@@ -104,19 +129,123 @@ def traces(hand: Hand) -> Hand:
     chat = {"account": "default", "first_at": now, "seen_at": now}
     UnmatchedChat.create(**chat, title="+55 11 98765-0077")
     UnmatchedChat.create(**chat, title="Zeferina", hint=THEIRS)
+    UnmatchedChat.create(**chat, title="Z.", number=THEIRS)
+    UnmatchedChat.create(**chat, title="Z", stop_key=key)
     LastWrote.create(account="default", person=Person(THEIRS).key, at=now)
     KnownUser.create(bsuid="BR.1", number=THEIRS, at=now)
     Picture.create(account="default", at=now, png=b"Zeferina")
+    Job.update(name=f"For {THEIRS}", reason=f"{THEIRS} has no file", coded=why).execute()
     Job.update(rejected=[[7, "0 11 98765-0077 x", "no"]]).execute()
-    data = {"numbers": "98765-0077\n+5511987650088"}
-    Draft.create(id="d", data=data, report={"left": [THEIRS]}, created_by="kim", created_at=now, updated_at=now,
-                 original=zlib.compress(b"Zeferina;+55 11 98765-0077"))  # fmt: skip
+    own = personal_file(hand, f"invoice {THEIRS}", 2)
+    data = {"numbers": "98765-0077\n+5511987650088", "files": {f"{THEIRS}.pdf": own, "x.pdf": "x"}}
+    Draft.create(id="d", name=f"For {THEIRS}", data=data, report={"left": [THEIRS]}, created_by="kim", created_at=now,
+                 updated_at=now, original=zlib.compress(b"Zeferina;+55 11 98765-0077"))  # fmt: skip
+    choice = [{"files": data["files"]}, ["name"], {Person(THEIRS).key: "leave", Person(OTHER).key: "leave"}]
+    order = {"account": "default", "attachments": [], "choice": choice}
+    series = Series.create(draft="x", name=f"For {THEIRS}", order=order, weekly={}, zone="UTC", state="active",
+                           next_at=now + 10**9, created_at=now, created_by="kim", list_id=1)  # fmt: skip
+    Run.create(series=series.id, at=now, reason=f"{THEIRS} has no file", coded=why)
+    Upload.update(filename=f"{THEIRS}.csv").execute()
+    KnownColumns.create(shape="s", columns={"rules": [THEIRS]}, country="", used_at=now)
     answer = {"rejected": [{"value": "98765-0077"}]}
     KeptAnswer.create(operation="POST /send", caller="api", key="k", request="", response=answer, created_at=now)
+    Answer.create(scope="send", key="k", request="", response=answer, created_at=now)
     Happening.create(after=0, at=now, kind="account.held", account="default", about={"detail": f"no {THEIRS}"})
+    held = {"detail": f"Wait: no {THEIRS}", "coded": why}
+    Account.update(**held, kept_hold=held).execute()
+    CloudStanding.create(account="default", **held)
+    Notice.create(subject="held", account="default", at=now, words=f"Held: no {THEIRS}", coded=why, count=1, due_at=now)
+    PortfolioPerson.create(business="b", person=Person(THEIRS).key, at=now, message=message.id)
     batch = CloudBatch.create(at=now, body=b'{"wa_id": "5511987650077", "name": "Zeferina"}')
     CloudProgress.create(batch=batch.id, at=now, aside="no_batch")
     return hand
+
+
+#: Columns in which there is nothing of a person: codes, ids, names of those who work with it, an account's own number,
+#: digests, what is masked; and texts of campaigns and titles of columns, which stay.
+NOBODYS = {
+    "account": "name state hold qr owner owner_place failing next_reason quiet_hours timezone country number wish "
+    "link_number link_code title transport canary home cloud_phone_number_id cloud_business_account_id cloud_token "
+    "cloud_app_secret cloud_verify_token",
+    "picture": "account",
+    "page_check": "account body",
+    "job": "account text attachments state columns window opens_zone kind formats dated made_by external_id "
+    "unconfirmed template",
+    "message": "account attachments state lease failed_by",
+    "message_part": "ack",
+    "reason": "code",
+    "job_step": "move who",
+    "handover": "account kind",
+    "minute": "account",
+    "event": "who move source target lease",
+    "removal": "removed_by",
+    "reply": "account",
+    "old_stop": "account",
+    "opened_chat": "account",
+    "user": "name role password language accounts",
+    "session": "id role csrf",
+    "login_failure": "key",
+    "draft": "id created_by sheets original",  # the last is packed, and looked into above
+    "known_columns": "shape country",
+    "template": "name text attachments",
+    "contact_list": "name columns",
+    "upload": "id columns phone_column candidates",
+    "attachment": "id kind mimetype sha256",
+    "idempotency": "scope key request",
+    "kept_answer": "operation caller key request",  # for a week
+    "unmatched_chat": "account who",
+    "series": "draft weekly zone state created_by",
+    "api_key": "name scopes accounts addresses created_by revoked_by changed_by",
+    "key_secret": "prefix digest",
+    "happening": "kind account",
+    "webhook": "name url kinds accounts secret old_secret disabled_why created_by",
+    "delivery": "source kind topic state problem",
+    "duty": "name owner place",
+    "kept_media": "number attachment media_id",
+    "throughput": "number",
+    "cloud_progress": "aside",
+    "cloud_seen": "key",
+    "cloud_count": "account kind",
+    "cloud_standing": "account hold",
+    "last_wrote": "account",
+    "portfolio": "business",
+    "portfolio_person": "business",
+    "known_user": "bsuid",  # its row goes
+    "cloud_template": "account template_id name language status category quality reason parameter_format components",
+    "metric_count": "name account label",
+    "metric_position": "history",
+    "installation": "boot interruption secret",
+    "erased": "digest",
+    "notice": "subject account problem",
+    "second_factor": "nonce",
+    "recovery_code": "digest",
+    "login_step": "id nonce",
+    "audit_entry": "who identity action kind target address result code digest",
+    "audit_head": "digest pruned_digest seal",
+    "old_history": "body",  # see test_forgetting.py
+    "unfinished": "kind",
+    "kept": "kind",
+    "consent": "how recorded_by withdrawn_how withdrawn_by",
+}
+
+
+def test_of_every_column_it_is_known_whether_a_person_may_stand_there(traces: Hand) -> None:
+    """A new one is either filled by `traces`, so that the tests here look at it, or named above."""
+    theirs, all_of_them = set(), set()
+    for table in TABLES:
+        for column in table._meta.sorted_fields:
+            if isinstance(column, peewee.TextField | peewee.CharField | peewee.BlobField):
+                name = f"{table._meta.table_name}.{column.column_name}"
+                all_of_them.add(name)
+                if found_in("\n".join(plain(value) for (value,) in table.select(column.coerce(False)).tuples())):
+                    theirs.add(name)
+    nobodys = {f"{table}.{column}" for table, columns in NOBODYS.items() for column in columns.split()}
+    assert set() == all_of_them - theirs - nobodys
+    assert set() == theirs & nobodys | nobodys - all_of_them
+
+
+def plain(value: Any) -> str:
+    return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
 
 
 def everything() -> str:
@@ -124,9 +253,7 @@ def everything() -> str:
     found = []
     for table in proxy.database.get_tables():
         for row in proxy.database.execute_sql(f'SELECT * FROM "{table}"').fetchall():
-            for value in row:
-                plain = bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
-                found.append(f"{table}: {plain.decode(errors='replace')}")
+            found += [f"{table}: {plain(value)}" for value in row]
     return "\n".join(found)
 
 
@@ -183,6 +310,21 @@ def database_says(pragma: str) -> int:
     return int(proxy.database.execute_sql(f"PRAGMA {pragma}").fetchone()[0])
 
 
+def test_files_that_are_called_by_their_number_go(traces: Hand) -> None:
+    """Those that a series or a draft has for them, also what is left of an erasure by an earlier version; who is
+    somebody else's stays in the series."""
+    lost = personal_file(traces, f"for {THEIRS}", 2)
+    Message.update(attachments=None).execute()
+    common = personal_file(traces, f"call {THEIRS}", 0)
+    Job.update(attachments=[common]).execute()
+    erase.erase(traces.settings, THEIRS, BY, traces.clock())
+    assert [(common, "call [erased].pdf")] == [(row.id, row.filename) for row in Attachment.select()]
+    assert not attachment_path(traces.settings, lost).exists()
+    content, _, fixes = Series.get().order["choice"]
+    assert ({"x.pdf": "x"}, {Person(OTHER).key: "leave"}) == (content["files"], fixes)
+    assert {"x.pdf": "x"} == Draft.get().data["files"]
+
+
 def test_campaigns_add_up_and_what_is_queued_is_not_sent(traces: Hand) -> None:
     """Each message stays as one that there was; a retry sends nothing to anybody who was erased."""
     before = {job.id: job.total for job in Job.select()}
@@ -213,6 +355,7 @@ def test_nobody_writes_to_them_again(traces: Hand, number: str) -> None:
 
 def test_it_waits_for_what_is_being_sent_and_can_be_repeated(traces: Hand) -> None:
     """From the first try on nothing more is sent."""
+    Suppression.delete().execute()
     put(traces, person())
     (message,) = [each for each in traces.claim(5) if each.number == THEIRS]
     traces.submit(message)
@@ -300,8 +443,10 @@ def test_everything_that_is_known_is_handed_out(traces: Hand) -> None:
     assert "enqueue" == known.messages[0]["history"][0]["move"]
     assert ["I am Zeferina"] == [each["text"] for each in known.replies]
     assert [{"list": "Guests", "number": THEIRS, "fields": {"name": "Zeferina"}}] == known.lists
-    assert "by mistake" == known.suppressions[0]["why"]
+    assert "by mistake of Zeferina" == known.suppressions[1]["why"]
     assert 3 <= len(known.rows)
+    said = {(each["where"], each["words"]) for each in known.mentions}
+    assert {("series", "leave"), ("notice", f"Held: no {THEIRS}"), ("account", f"Wait: no {THEIRS}")} < said
 
 
 def test_who_is_not_known_is_kept_away_all_the_same(hand: Hand) -> None:

@@ -24,6 +24,9 @@ class Known(Answer):
     suppressions: Part = Field(description="Whether they are on the list, and were taken off it.")
     consents: Part = Field(description="What was recorded of their consent, and whether they withdrew it.")
     rows: list[Any] = Field(description="Rows of files and drafts that name them.")
+    mentions: Part = Field(
+        description="Where else their number stands: in names of campaigns and files, notices, and why something waits."
+    )
 
 
 class Erase(Body):
