@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -42,7 +43,7 @@ from daemon.server import (
     visitors,
 )
 from daemon.server.refusals import Why
-from daemon.telemetry import watchdog
+from daemon.telemetry import unforeseen, watchdog
 from daemon.webhooks import cloud
 from daemon.webhooks.dispatch import Dispatcher
 
@@ -53,6 +54,7 @@ PROBE_S = 10.0
 BUSY_LENGTHS = 5.0  # of WASENDER_WATCHDOG_S: some work of theirs takes minutes, but not of all at once
 WORKER: web.AppKey[cloud.Worker] = web.AppKey("cloud", cloud.Worker)
 TRACING: web.AppKey[Tracing] = web.AppKey("tracing", Tracing)
+FAILED: web.AppKey[asyncio.Event] = web.AppKey("failed", asyncio.Event)  # set once something beside the requests ended
 OVERHEAD = 1024 * 1024  # of a multipart body around its file
 STOP_S = 3.0  # for requests in progress at SIGTERM; event streams end at once
 
@@ -75,6 +77,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     )
     if tracing:
         app[traced.TRACES], app[TRACING] = tracing.traces, tracing
+    app[FAILED] = asyncio.Event()
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
     app[visitors.SECRET_KEY] = config.secret_key(settings)
@@ -159,16 +162,28 @@ async def _beside(app: web.Application) -> AsyncIterator[None]:
     if TRACING in app:
         works.append(app[TRACING].run)
     tasks = [asyncio.create_task(each(timed)) for each in works]
+    for task in tasks:
+        task.add_done_callback(partial(_ended, app[FAILED]))
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _ended(failed: asyncio.Event, task: asyncio.Task[None]) -> None:
+    """What runs beside the requests goes on until it is cancelled: without it the process has to be started anew."""
+    if task.cancelled():
+        return
+    if isinstance(error := task.exception(), Exception):
+        unforeseen.Unforeseen().tell(error, "beside the requests")
+    failed.set()
+
+
 async def _probe(timed: Callable[..., Awaitable[Any]]) -> None:
     """Have the watchdog end the process when none of the database threads has been free for long."""
     while True:
-        with watchdog.watched("database threads", BUSY_LENGTHS):
+        # What the database says is nothing to it: a thread was free.
+        with watchdog.watched("database threads", BUSY_LENGTHS), suppress(Exception):
             await timed(lambda now: None)
         await asyncio.sleep(PROBE_S)
 
@@ -177,8 +192,9 @@ async def _serve(settings: Settings, key: str) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = make_app(settings, key)
     runner = web.AppRunner(
-        make_app(settings, key),
+        app,
         access_log=None,
         shutdown_timeout=STOP_S,
         keepalive_timeout=connections.KEEP_ALIVE_S,
@@ -192,12 +208,16 @@ async def _serve(settings: Settings, key: str) -> int:
         raise errors.PortTaken(settings.host, settings.port, trouble.reason(error)) from error
     log.info("http.listening", url=site.name)
     watching = asyncio.create_task(site.watch())
-    await stop.wait()
+    watching.add_done_callback(partial(_ended, app[FAILED]))
+    waits = [asyncio.create_task(each.wait()) for each in (stop, app[FAILED])]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     log.info("process.stopping")
-    watching.cancel()
+    code = int(app[FAILED].is_set())
+    for task in (watching, *waits):
+        task.cancel()
     await runner.cleanup()
     await asyncio.to_thread(file_reading.READER.stop)
-    return 0
+    return code
 
 
 async def _main(settings: Settings) -> int:

@@ -17,6 +17,7 @@ from daemon.config import Settings
 from daemon.db import clock, connection, notifications
 from daemon.delivery.engine import Engine
 from daemon.delivery.seat import Seat, Seats, abandoned
+from daemon.telemetry.unforeseen import Unforeseen
 from daemon.transports import registry
 
 log = structlog.get_logger()
@@ -87,6 +88,8 @@ async def _drive(seat: Seat, stop: asyncio.Event) -> int:
         asyncio.create_task(watch()),
         asyncio.create_task(notifications.listen(seat.settings.db_url, seat.account, engine.wake)),
     ]
+    for task in beside:
+        task.add_done_callback(_ended)
     try:
         return await engine.run()
     finally:
@@ -94,6 +97,12 @@ async def _drive(seat: Seat, stop: asyncio.Event) -> int:
             task.cancel()
         await asyncio.wait(beside)
         structlog.contextvars.unbind_contextvars("account")
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """The sender goes on: where nobody calls it, it looks for work by itself."""
+    if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        Unforeseen().tell(error, "beside the sender")
 
 
 def main() -> int:

@@ -30,11 +30,13 @@ from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.states import AccountState
+from daemon.telemetry import unforeseen
 from daemon.transports.protocol import Health, Keeps, Transport
 
 log = structlog.get_logger()
 
 MOST_CRASHES = 5
+TELL_AGAIN_S = 600.0  # that beats still fail
 
 
 class Engine:
@@ -64,6 +66,8 @@ class Engine:
         ]
         self._rescued_at = 0.0
         self._crashes = 0  # steps in a row that failed for an unforeseen reason
+        self._beats = True
+        self._told: dict[str, float] = {}  # kind: when a beat failed with it and that was told last
 
     def stop(self) -> None:
         """Finish or release the messages in hand, close the transport, and let `run` return."""
@@ -78,6 +82,7 @@ class Engine:
         """Send until stopped. Returns the exit code; raises SetupError and AccountInUse at start, AccountLost later."""
         context, stop = self.context, self.context.waits.stop
         heartbeat = asyncio.create_task(self._beat())
+        heartbeat.add_done_callback(self._beat_ended)
         try:
             await context.db.timed(self._presence.beat)
             await self._own(None)
@@ -98,7 +103,7 @@ class Engine:
             await self._end(heartbeat)
         if context.db.ousted:
             raise context.db.ousted
-        return 0
+        return 0 if self._beats else 1
 
     async def _end(self, heartbeat: asyncio.Task[None]) -> None:
         """However it ended: let the lanes finish, close the transport, and give up the account."""
@@ -191,10 +196,11 @@ class Engine:
             await self._take_over(sole=False, proved=self.context.transport.exclusive)
 
     async def _take_over_all(self) -> None:
-        """Take over what an earlier sender of this account held: it has ended, or lost its lease."""
+        """Take over what an earlier sender of this account held: the account is ours by now, so that one has ended, or
+        lost its lease, and hands nothing over any more."""
         tenure, exclusive = self.context.owning.tenure, self.context.transport.exclusive
         proved = tenure is not None and tenure.proved
-        await self._take_over(exclusive or not proved, exclusive and proved)
+        await self._take_over(sole=True, proved=exclusive and proved)
 
     async def _take_over(self, sole: bool, proved: bool) -> None:
         """A message that a dead sender of this account held as `sending` becomes doubtful here.
@@ -217,32 +223,67 @@ class Engine:
                 await context.endings.move(lane, moves.lose, refusal(Passed.SENDER_SILENT))
 
     async def _beat(self) -> None:
-        """Renew the leases of the messages in hand, six times within a lease, and report that the sender is alive."""
+        """Renew the leases of the account and of the messages in hand, six times within a lease, and report that sender
+        and installation are alive. What fails is tried again by the next beat, and leases are renewed all the same."""
         context = self.context
         while True:
             await asyncio.sleep(min(context.settings.lease_s / 6, timing.REPORT_S))
             if context.owning.tenure is None:
                 continue
-            mine = context.lanes.to_renew()
-            try:
-                if not await context.db.timed(self._renew):
-                    self.stop()
-                if mine:
-                    asked_at = timing.clock()
-                    context.lanes.trust(await context.db.timed(self._extend, mine), asked_at, mine)
-            except errors.DatabaseBusy as error:
-                log.warning("lease.extend_failed", reason=str(error))
-            except errors.AccountLost:
-                return  # the database thread has done the rest
+            for part in (self._keep_account, self._keep_messages, self._report):
+                try:
+                    await part()
+                except errors.DatabaseBusy as error:
+                    log.warning("lease.extend_failed", reason=str(error))
+                    break
+                except errors.AccountLost:
+                    return  # the database thread has done the rest
+                except Exception as error:
+                    self._tell(error)
+
+    def _beat_ended(self, beat: asyncio.Task[None]) -> None:
+        """Without it the leases run out, and nothing would be sent any more: the process has to be started anew."""
+        if beat.cancelled() or self.context.db.ousted:
+            return
+        if isinstance(error := beat.exception(), Exception):
+            self.context.unforeseen.tell(error, "heartbeat")
+        self._beats = False
+        self.stop()
+
+    def _tell(self, error: Exception) -> None:
+        """Once in TELL_AGAIN_S for each kind: it may fail in every beat."""
+        kind, now = unforeseen.kind(error), timing.monotonic()
+        if now - self._told.get(kind, float("-inf")) < TELL_AGAIN_S:
+            return
+        self._told[kind] = now
+        if isinstance(error, errors.SetupError):  # its sentence is ours
+            log.error("heartbeat.failed", reason=str(error))
+        else:
+            self.context.unforeseen.tell(error, "heartbeat")
+
+    async def _keep_account(self) -> None:
+        if not await self.context.db.timed(self._renew):
+            self.stop()
+
+    async def _keep_messages(self) -> None:
+        lanes = self.context.lanes
+        if mine := lanes.to_renew():
+            asked_at = timing.clock()
+            lanes.trust(await self.context.db.timed(self._extend, mine), asked_at, mine)
+
+    async def _report(self) -> None:
+        await self.context.db.timed(self._note)
 
     def _renew(self, now: int) -> bool:
         """Whether this sender is still the right one for the account."""
-        self._presence.beat(now)
         with connection.write():
             self.context.owning.renew(now)
             directory.seen(self.context.account, now)
-        counting.store(self.context.account)
         return self._seat is None or self._seat.stays()
+
+    def _note(self, now: int) -> None:
+        counting.store(self.context.account)
+        self._presence.beat(now)
 
     def _extend(self, mine: list[Message], now: int) -> list[Message]:
         return moves.extend(mine, now + self.context.lease_ms)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon import errors
 from daemon.accounts import directory, limits, pacing
@@ -14,8 +16,10 @@ from daemon.campaigns import create, lifecycle, progress
 from daemon.db import clock
 from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import claim as claiming
-from daemon.delivery import job_moves, owner, timing
+from daemon.delivery import interruptions, job_moves, owner, timing
 from daemon.delivery import moves as message_moves
+from daemon.delivery.engine import Engine
+from daemon.files import trouble
 from daemon.models import Event, Job, Message, Quarter, Tally
 from daemon.states import JobState, State
 from daemon.transports.protocol import Mark
@@ -139,6 +143,93 @@ async def test_the_heartbeat_renews_the_lease_of_a_slow_send(bench, monkeypatch)
         await until(lambda: account().seen_at > seen_at, "the account is alive")
         hang.let_go()
         await until(lambda: only().state == State.SENT)
+
+
+async def test_a_full_disk_ends_no_heartbeat(bench, monkeypatch):
+    """That the installation runs cannot be noted: leases are renewed all the same, and it is told once."""
+    running, failed = [], []
+
+    def beat(self: Any, now: int) -> None:
+        if running:
+            failed.append(now)
+            with trouble.told():
+                raise OSError(errno.ENOSPC, "No space left on device", "/data/.interrupted")
+
+    monkeypatch.setattr(interruptions.Presence, "beat", beat)
+    bench.queue(1)
+    hang = Hang()
+    with capture_logs() as lines:
+        async with bench.sending(ScriptedTransport(hand_over=[hang])) as (engine, task):
+            await asyncio.wait_for(hang.entered.wait(), 60)
+            running.append(engine)
+            lease_until = only().lease_until
+            await until(lambda: only().lease_until > lease_until + 2_000, "its lease is renewed")
+            assert engine.context.owning.holds()
+            hang.let_go()
+            job = bench.queue(1, first=1)
+            await until(lambda: states(job) == ["sent"], "others go out")
+            assert not task.done()
+    assert len(failed) > 5
+    (told,) = [line for line in lines if line["event"] == "heartbeat.failed"]
+    assert "No space left on device" in told["reason"]
+
+
+async def test_a_beat_that_fails_for_an_unforeseen_reason_is_followed_by_others(bench, monkeypatch):
+    """Whatever it was, the leases are renewed by the next one."""
+    real, failed = message_moves.extend, []
+
+    def extend(*given: Any) -> list[Message]:
+        if len(failed) < 2:
+            failed.append(given)
+            raise ZeroDivisionError
+        return real(*given)
+
+    monkeypatch.setattr(message_moves, "extend", extend)
+    bench.queue(1)
+    hang = Hang()
+    async with bench.sending(ScriptedTransport(hand_over=[hang])):
+        await asyncio.wait_for(hang.entered.wait(), 60)
+        lease_until = only().lease_until
+        await until(lambda: only().lease_until > lease_until, "the lease is renewed")
+        hang.let_go()
+        await until(lambda: only().state == State.SENT)
+    assert 2 == len(failed)
+
+
+async def test_a_sender_without_a_heartbeat_ends(bench, monkeypatch):
+    """It would lose its leases: supervisord has to start another one."""
+
+    async def beat(_self: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Engine, "_beat", beat)
+    bench.queue(1)
+    async with bench.sending(ScriptedTransport()) as (_, task):
+        assert 1 == await asyncio.wait_for(task, 60)
+
+
+async def test_without_the_account_nothing_is_claimed(bench, monkeypatch):
+    """It is not surely ours, as its lease could not be renewed: what is claimed would go back at once, for ever."""
+    monkeypatch.setattr(owner.Owning, "holds", lambda _: False)
+    bench.queue(1)
+    transport = ScriptedTransport()
+    async with bench.sending(transport):
+        await until(lambda: transport.count("health") > 20, "it goes on")
+    assert ["enqueue"] == moves(only())
+
+
+async def test_after_a_lost_lease_there_is_a_pause(bench, monkeypatch):
+    """Else a message whose lease is lost each time would be claimed and given back without end."""
+    monkeypatch.setattr(timing, "LOOK_S", 3_600.0)
+    bench.queue(1)
+    transport = ScriptedTransport(hand_over=[errors.LeaseLost("It ran out.")] * 100)
+    async with bench.sending(transport) as (running, _):
+        await until(lambda: moves(only())[-1] == "requeue", "it is given back")
+        running.wake()
+        await asyncio.sleep(0.5)
+        running.wake()
+        await asyncio.sleep(0.5)
+    assert ["enqueue", "claim", "submit", "requeue"] == moves(only())
 
 
 async def test_what_no_living_sender_holds_is_taken_back_also_later(bench):

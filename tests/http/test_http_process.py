@@ -11,15 +11,17 @@ import stat
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon import http
+from daemon import errors, http
 from daemon.config import Settings
+from daemon.db.refusals import Unsent
 from tests.conftest import ROOT
+from tests.support import forks
 from tests.support.processes import Start, starting
 
 SOON_S = 30  #: half of what aiohttp gives its clients where nothing is said; a busy machine may need some of it
@@ -96,6 +98,38 @@ def test_bad_settings_are_told_all_at_once(start):
     assert "WASENDER_PORT" in reason and "WASENDER_API_KEY" in reason
     assert "YOUR_SECRET_KEY" not in reason
     assert 1 == process.wait(60)
+
+
+def test_it_ends_where_something_beside_the_requests_does(environment: dict[str, str], tmp_path: Path) -> None:
+    """Nobody would notice that nothing is told or kept any more: supervisord starts it anew."""
+    program = """
+import sys
+from daemon import http
+
+async def run(settings, timed):
+    raise ZeroDivisionError
+
+http.retention.run = run
+sys.exit(http.main())
+"""
+    with forks.start(["-c", program], environment | {"WASENDER_PORT": "0"}, tmp_path, subprocess.PIPE) as process:
+        assert "beside the requests" == event(process, "work.crashed")["work"]
+        assert 1 == event(process, "process.stopped")["exit_code"]
+        assert 1 == process.wait(SOON_S)
+
+
+async def test_a_database_that_is_away_does_not_end_the_watch_over_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread was free: that the database could not be reached from it is nothing to the watchdog."""
+    monkeypatch.setattr(http, "PROBE_S", 0.0)
+    asked = []
+
+    async def timed(work: Any) -> None:
+        asked.append(work)
+        raise errors.DatabaseBusy(Unsent.DATABASE_UNANSWERED, reason="gone")
+
+    with suppress(TimeoutError):
+        await asyncio.wait_for(http._probe(timed), 0.2)
+    assert len(asked) > 1
 
 
 async def test_the_watchdog_is_told_whether_a_database_thread_is_free(

@@ -37,10 +37,11 @@ class Send:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lanes, self._endings = context.lanes, context.endings
+        self._lost_at = float("-inf")  # when a lease was found to be lost
 
     async def run(self) -> bool:
         """Claim for the free lanes, in one transaction; where few are free, wait for more."""
-        if not self._context.standing.open:
+        if not self._context.standing.open or not self._may_claim():
             return False
         claimed = await self._claim()
         for message, composed in claimed:
@@ -50,6 +51,11 @@ class Send:
             await self._lanes.some_end(1 if self._context.trouble.on_trial else self._lanes.some - room)
             return True
         return bool(claimed)
+
+    def _may_claim(self) -> bool:
+        """Whether the account is surely ours: else what is claimed would go back at once, again and again. A lease that
+        was lost in spite of that has a pause."""
+        return self._context.owning.holds() and timing.monotonic() - self._lost_at >= timing.LOOK_S
 
     def _room(self) -> int:
         """How many messages may be claimed now; while the account is on trial, one at a time."""
@@ -187,6 +193,7 @@ class Send:
             await self._endings.move(lane, moves.withdraw, error.told)
         else:
             self._endings.drop(lane)
+            self._lost_at = timing.monotonic()
             self._lanes.ran_out_of_time(lane)
             counts.count(Counted.LEASES_LOST)
             log.error("lease.lost")
@@ -250,6 +257,7 @@ class Send:
         except Stopping:
             return False  # stays `sending`: the next sender looks it up
         except errors.LeaseLost as error:  # this process was suspended; if nobody took over, it is queued again
+            self._lost_at = timing.monotonic()
             self._lanes.ran_out_of_time(lane)
             await self._endings.move(lane, moves.requeue, error.told)
             return False
