@@ -7,13 +7,13 @@ time, or whose body has stopped or merely trickles, is told so (408) and closed.
 from __future__ import annotations
 
 import asyncio
-import resource
 from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from daemon.files import handles
 from daemon.server import posted
 from daemon.server.visitors import Handler, visitor
 
@@ -165,14 +165,8 @@ class Site(web.TCPSite):
 
 
 def open_files() -> int:
-    """How many files the process may have open: as many as it may allow itself."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):  # a limit of the whole system
-            return soft
-    return MOST + SPARE_FILES if hard == resource.RLIM_INFINITY else hard
+    """How many files the process may have open, as far as it matters."""
+    return handles.most() or MOST + SPARE_FILES
 
 
 @web.middleware

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import resource
 import socket
 import subprocess
 import threading
@@ -52,6 +53,19 @@ def test_what_was_given_up_does_not_come_out_of_the_network_later() -> None:
     thread.join(60)
     assert not failed, failed
     assert ["before", "after"] == came
+
+
+async def test_all_connections_may_be_open_at_once() -> None:
+    """The soft limit of open files, 1,024 in many places, is raised: there may be as many messages on their way."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    graph = Graph(config.load(_env_file=None, **cloud_settings("http://127.0.0.1:1")), 1_000)
+    try:
+        await graph.open()
+        assert (hard, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        await graph.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def _give_up(came: list[str]) -> None:

@@ -20,7 +20,7 @@ import structlog
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.files import trouble
+from daemon.files import handles, trouble
 from daemon.formats.cloud_template import Definition
 from daemon.i18n.coded import Told, refusal
 from daemon.transports.cloud.bodies import kind_of
@@ -124,6 +124,7 @@ class Graph:
     async def open(self) -> None:
         """Begin; again after `close`."""
         await self.close()
+        handles.most()  # there may be more connections than the soft limit allows
         # Nobody waits for a connection: who has a turn to send has one.
         connector = aiohttp.TCPConnector(
             limit=self._concurrency + 16, keepalive_timeout=IDLE_S, ttl_dns_cache=60, socket_factory=self._socket
