@@ -10,8 +10,8 @@ import pytest
 from daemon import errors
 from daemon.delivery import lanes, receipts
 from daemon.models import Message
-from daemon.states import State, Status
-from daemon.transports.protocol import Lookup, Mark, Outgoing, StatusUpdate
+from daemon.states import AccountState, Finding, Hold, State, Status
+from daemon.transports.protocol import Health, Lookup, Mark, Outgoing, StatusUpdate
 from tests.support.hand import states
 from tests.support.scripted import Hang, ScriptedTransport, until
 
@@ -50,8 +50,9 @@ async def test_an_outage_with_all_lanes_in_flight_stops_nobody_after_it(bench: A
 
 
 async def test_what_an_earlier_sender_left_behind_stops_nobody_either(bench: Any) -> None:
-    """As many that may be out as there are lanes: they wait for receipts beside the others."""
-    bench.set(send_timeout_s=60)
+    """As many that may be out as there are lanes: they wait for receipts beside the others, from the start on. The
+    account is owned: no lease of theirs has to run out first."""
+    bench.set(send_timeout_s=60, lease_s=3_600)
     left = bench.queue(LANES)
     first = Reported(hand_over=[Hang() for _ in range(LANES)])
     async with bench.sending(first) as (running, _):
@@ -74,3 +75,23 @@ async def test_doubts_without_end_hold_everything_up(bench: Any, monkeypatch: py
         await until(lambda: running.context.lanes.free == 0, "none is begun")
     assert LANES * 3 >= states(job).count("sending")
     assert states(job).count("pending") >= LANES
+
+
+async def test_an_account_that_is_of_no_use_leaves_nobody_in_doubt_for_ever(bench: Any) -> None:
+    """Its token has expired, say: waiting for a receipt needs none, and when none comes a person can decide."""
+
+    class Silent(Reported):
+        """Nothing is reported within the time for that."""
+
+        async def look_up(self, message: Outgoing, mark: Mark) -> Lookup:
+            return Lookup(Finding.UNKNOWN, "nothing was reported")
+
+        async def hand_over(self, *given: Any) -> Any:
+            self.health_now = Health(AccountState.HELD, Hold.CREDENTIALS)
+            raise LOST
+
+    job = bench.queue(3)
+    transport = Silent()
+    async with bench.sending(transport) as (running, _):
+        await until(lambda: states(job) == ["uncertain"] * 3, "a person may decide")
+        assert not running.context.standing.usable

@@ -47,7 +47,7 @@ class Doubts:
 
     async def run(self) -> bool:
         """Look into the chats of doubtful messages, as many at once as there are free lanes."""
-        if not self._context.standing.usable:
+        if not (self._context.standing.usable or self._context.receipted):  # waiting for a receipt asks nobody
             return False
         now = timing.monotonic()
         if self._context.receipted:
