@@ -149,7 +149,8 @@ class Listening:
     async def _listen(self, guarded: Guard, graced: Guard) -> None:
         """Look at the list of chats and read some that may be answers. The rest gets its turn soon."""
         self._more = False
-        if self._inbox is None:
+        if self._inbox is None:  # the http process takes the replies: it may have taken an opt-out meanwhile
+            self._untold = bool(self._confirmation)
             return
         try:
             unread: list[Unread] = await guarded(self._inbox.unread())

@@ -19,7 +19,8 @@ from daemon.states import Ack, JobState, State
 from daemon.transports.protocol import Heard, Mark, Receipt, Unread
 from tests.support.hand import Hand, account, job_state, states
 from tests.support.hearing import NONE, ONE, STRANGER, TWO, Chats, own, take, texts, theirs
-from tests.support.scripted import Hang, until
+from tests.support.plans import reading
+from tests.support.scripted import Hang, ScriptedTransport, until
 
 # What is taken
 
@@ -312,6 +313,45 @@ async def test_it_is_confirmed_once(ears: Any) -> None:
     assert ([ONE], []) == (transport.out, again.out)
     (row,) = suppression.page()[0]
     assert row.confirmed_at >= row.created_at
+
+
+async def test_whoever_is_heard_by_another_process_is_told_too(ears: Any) -> None:
+    """Replies to an account of the Cloud API come to http, at any time."""
+
+    class Deaf(ScriptedTransport):
+        """It has no inbox."""
+
+        unread = read = overheard = None  # type: ignore[assignment]
+
+    await ears.run_out(Chats(), ears.queue(1))
+    transport = Deaf()
+    async with ears.sending(transport) as (running, _):
+        await until(lambda: not running.context.listening._untold, "there is nobody to be told")
+        replies.take("default", Heard(ONE, (own("id-1"), theirs("1", "STOP"))), NONE, clock.now_ms())
+        await until(lambda: transport.out, "they are told")
+    assert [ONE] == transport.out
+
+
+def test_whom_to_tell_is_found_among_those_of_the_last_hour(wrote: Hand, monkeypatch: Any) -> None:
+    """It is asked again and again: not the whole list is gone through."""
+    take(wrote, ONE, own("A"), theirs("1", "STOP"))
+    old = wrote.clock() - 2 * replies.CONFIRM_WITHIN_MS
+    rows = [
+        {
+            "number": f"+4916{n:08}",
+            "person": f"4916{n:08}",
+            "reason": "r",
+            "source": suppression.REPLY,
+            "created_at": old,
+        }
+        for n in range(5_000)
+    ]
+    for begin in range(0, 5_000, 100):
+        Suppression.insert_many(rows[begin : begin + 100]).execute()
+    proxy.database.execute_sql("ANALYZE")
+    with reading(monkeypatch) as reads:
+        assert [ONE] == replies.to_confirm("default", wrote.clock())
+    assert reads.rows < 100
 
 
 async def test_without_the_setting_nobody_is_told(ears: Any) -> None:
