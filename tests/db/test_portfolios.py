@@ -14,10 +14,11 @@ from daemon.accounts import directory, pacing, portfolios
 from daemon.campaigns import create, progress, queries
 from daemon.campaigns.draft_content import ChosenTemplate
 from daemon.db.clock import now_ms
-from daemon.delivery import batches, claim, moves, windows
+from daemon.delivery import batches, claim, erasing, moves, windows
 from daemon.delivery.engine import Engine
 from daemon.models import Account, Job, Message, Portfolio, PortfolioPerson
-from daemon.states import AccountState, Ack, JobState, State, Status
+from daemon.ops import people
+from daemon.states import E164, AccountState, Ack, JobState, State, Status
 from daemon.transports.cloud.transport import CloudTransport
 from daemon.transports.protocol import Health
 from standin.graph.server import serving
@@ -176,6 +177,23 @@ def test_what_did_not_reach_anybody_gives_its_place_back(limited, clock, how):
     assert 2 == counted()
     clock.advance(claim.LOOK_FOR_WRITERS_MS)
     assert ["+4915110000009"] == limited.send_all()
+
+
+def test_whoever_is_erased_counts_for_a_day_still(limited, clock):
+    """Without who it was; and then not any more. The last message to one of them reached nobody."""
+    limited.queue(3)
+    limited.send_all()
+    limited.queue(1)
+    moves.fail(limited.submit(limited.claim_one()), "no", clock())
+    for person in ("+4915110000000", "+4915110000001"):
+        who = people.sought(limited.settings, E164(person))
+        erasing.messages(who, "kim", clock())
+        erasing.replies(who)
+    assert 3 == counted()
+    assert ["+4915110000002"] == [row.person for row in PortfolioPerson.select() if "491511" in row.person]
+    clock.advance(DAY_MS)
+    portfolios.prune(clock())
+    assert 0 == counted()
 
 
 def test_the_limit_is_what_meta_told_last(limited, clock):
