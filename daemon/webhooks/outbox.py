@@ -251,7 +251,9 @@ def _judge(row: WebhookRow, made: Sequence[Made], now: int) -> None:
         if row.failing_since is not None:
             after_commit(partial(log.info, "webhook.recovered", webhook_id=row.id))
     else:
-        failures, since = row.failures + len(tried), row.failing_since or now
+        since = row.failing_since or now
+        # Requests that were made at once say no more than one of them: the first rest is the shortest all the same.
+        failures = row.failures + 1 if row.failures >= RESTS_AFTER else min(row.failures + len(tried), RESTS_AFTER)
         changes = {"failures": failures, "failing_since": since}
         if failures >= RESTS_AFTER:
             rest_s = min(REST_S * 2 ** min(failures - RESTS_AFTER, 20), LONGEST_REST_S)

@@ -160,7 +160,8 @@ def test_a_receiver_says_when_it_wants_to_be_tried_again(desk: Desk) -> None:
 
 
 def test_a_webhook_that_fails_for_days_is_disabled(desk: Desk) -> None:
-    """Before that it is left alone more and more, and tried with one delivery; nothing of what happens is lost."""
+    """Before that it is left alone more and more, and tried with one delivery; nothing of what happens is lost. Many
+    requests that fail at once are no reason to leave it alone for longer."""
     webhook_id = desk.webhook("job")
     for first in range(8):
         desk.hand.queue(1, first=first)
@@ -170,13 +171,13 @@ def test_a_webhook_that_fails_for_days_is_disabled(desk: Desk) -> None:
     desk.hand.queue(1, first=20)
     assert [] == outbox.serving(desk.hand.clock())
     rests = []
-    for _ in range(5):
+    for _ in range(8):
         rests.append((WebhookRow.get().rest_until - desk.hand.clock()) // 1_000)
         desk.hand.clock.now = WebhookRow.get().rest_until + 6_000
         assert [webhook_id] == outbox.serving(desk.hand.clock())
         assert 0 == desk.feed(webhook_id)
         assert 1 == len(desk.round(webhook_id, FAILED))
-    assert [40, 80, 160, 300, 300] == rests
+    assert [5, 10, 20, 40, 80, 160, 300, 300] == rests
     for passed, expected in ((-1, []), (1, [(webhook_id, URL)])):
         desk.hand.clock.now = begin + outbox.DISABLE_MS + passed
         WebhookRow.update(rest_until=0).execute()
