@@ -149,14 +149,14 @@ def _group(job_id: int, people: str, but: int) -> tuple[JobRow, list[Message]]:
     if people not in PEOPLE:
         raise errors.InvalidInput(Why.PEOPLE_UNFIT, choices=", ".join(PEOPLE))
     job = queries.job(job_id)
+    if job.recipients_gone_at is not None:  # some may be there still
+        raise errors.InvalidInput(Why.RECIPIENTS_REMOVED, job=job_id)
     if count(job, people) > drafts.MAX_ROWS:
         raise errors.InvalidInput(Why.TOO_MANY_PEOPLE, most=f"{drafts.MAX_ROWS:,}")
     if job.fields_gone_at is not None:
         job = replace(job, columns=[], dated=None)
     left = list_entries.persons(but) if but else frozenset()
     rows = list(Message.select().where(*_chosen(job, people)).order_by(Message.id))
-    if not rows and job.recipients_gone_at is not None:
-        raise errors.InvalidInput(Why.RECIPIENTS_REMOVED, job=job_id)
     rows = [row for row in rows if (row.person or Person(E164(row.number)).key) not in left]
     if not rows:
         raise errors.InvalidInput(Why.GROUP_EMPTY)

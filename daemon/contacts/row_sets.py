@@ -20,7 +20,7 @@ import structlog
 from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import in_order, on_postgres, tuples
+from daemon.db.proxy import in_order, locked, on_postgres, tuples
 from daemon.models import KeptRow, RowSet
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
@@ -117,11 +117,14 @@ def append(set_id: int, values: Iterable[Any]) -> int:
     """Add rows to a set that is being filled; returns how many it has now. Not to be called in a transaction."""
     left, count = iter(values), 0
     while chunk := list(islice(left, CHUNK)):
-        began = RowSet.select(RowSet.count).where(RowSet.id == set_id).scalar() or 0
+        began = _count(RowSet.select(RowSet.count), set_id)
         bodies = [_ENCODER.encode(each) for each in chunk]
-        insert = _insert.bound([{"n": n, "body": body} for n, body in enumerate(bodies, began)], set=set_id)
+        insert = _at(set_id, began, bodies)
         grown = {"count": RowSet.count + len(chunk), "size": RowSet.size + sum(map(len, bodies))}
         with write():
+            there = _count(locked(RowSet.select(RowSet.id, RowSet.count)), set_id)
+            if there != began:  # somebody was erased meanwhile
+                began, insert = there, _at(set_id, there, bodies)
             insert()
             RowSet.update(touched_at=clock.now_ms(), **grown).where(RowSet.id == set_id).execute()
         count = began + len(chunk)
@@ -129,6 +132,16 @@ def append(set_id: int, values: Iterable[Any]) -> int:
         if not on_postgres():
             time.sleep(GAP_S)
     return count
+
+
+def _count(query: Any, set_id: int) -> int:
+    row = query.where(RowSet.id == set_id).first()
+    return int(row.count) if row else 0
+
+
+def _at(set_id: int, began: int, bodies: list[str]) -> Callable[[], Any]:
+    """Inserts these rows from that place on."""
+    return _insert.bound([{"n": n, "body": body} for n, body in enumerate(bodies, began)], set=set_id)
 
 
 def keep(values: Iterable[Any], distinct: bool = False) -> int:

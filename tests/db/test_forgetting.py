@@ -236,11 +236,13 @@ def half_removed(hand: Hand, days: Any, small_chunks: int, monkeypatch: pytest.M
     return Job.get_by_id(job.id)
 
 
-def test_what_is_being_removed_is_not_retried(hand: Hand, half_removed: Job, days: Any) -> None:
-    """From the first recipient that is gone on; and the removal goes on."""
+def test_what_is_being_removed_is_neither_retried_nor_cloned(hand: Hand, half_removed: Job, days: Any) -> None:
+    """From the first recipient that is gone on, as nobody would know who is missing; and the removal goes on."""
     with pytest.raises(errors.IllegalMove, match="can be sent again") as refused:
         lifecycle.retry(half_removed.id, "kim", hand.clock())
     assert "content_removed" == refused.value.told.code
+    with pytest.raises(errors.InvalidInput, match="only counts are left"):
+        cloning.order(half_removed.id, "all", 0, cloning.Changed())
     assert 15 == forget(days(keep_recipients=90), hand.clock, Kind.RECIPIENTS)
     with pytest.raises(errors.IllegalMove, match="can be sent again"):
         lifecycle.retry(half_removed.id, "kim", hand.clock())

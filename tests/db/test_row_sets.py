@@ -11,10 +11,12 @@ import pytest
 
 from daemon import errors
 from daemon.campaigns import create, draft_rows, drafts, leftovers
-from daemon.contacts import importer, row_sets, stored, uploads
+from daemon.contacts import importer, mentions, row_sets, stored, uploads
 from daemon.db import clock, connection, proxy
 from daemon.formats.tabular import Row, Sheet
 from daemon.models import Draft, Job, KeptRow, Message, RowSet, Upload
+from daemon.ops import erase
+from daemon.states import E164
 from tests.db import steps
 from tests.support.hand import Hand
 
@@ -209,3 +211,19 @@ def test_what_earlier_versions_kept_as_one_value_becomes_rows(nothing: str, tmp_
 def _insert(table: str, **values: Any) -> None:
     names, places = ", ".join(f'"{name}"' for name in values), ", ".join([proxy.database.obj.param] * len(values))
     proxy.database.execute_sql(f'INSERT INTO "{table}" ({names}) VALUES ({places})', tuple(values.values()))
+
+
+def test_a_set_that_is_being_filled_stays_without_gaps(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When somebody in its first rows is erased meanwhile."""
+    kept = row_sets.keep([[2, "+5511987650077"], [3, "+5511987650088"]])
+    real = row_sets._ENCODER
+
+    class Late:
+        def encode(self, value: Any) -> str:
+            erase._rows(mentions.of(E164("+5511987650077")))
+            return real.encode(value)
+
+    monkeypatch.setattr(row_sets, "_ENCODER", Late())
+    row_sets.append(kept, [[4, "a"], [5, "b"]])
+    assert [3, 4, 5] == [row[0] for row in row_sets.rows(kept, list)]
+    assert [0, 1, 2] == [row.n for row in KeptRow.select(KeptRow.n).where(KeptRow.set == kept).order_by(KeptRow.n)]
