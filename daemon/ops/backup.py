@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from daemon import errors
@@ -31,18 +32,24 @@ DAY_MS = 24 * 3_600_000
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that was made. deleted: old ones that had to go."""
+    """A backup that was made. deleted: old ones that had to go; spared: how many stay although they are too old, as
+    the clock may be wrong."""
 
     file: Path
     size: int
     manifest: Manifest
     encrypted: bool
     deleted: list[Path]
+    spared: int = 0
 
 
 @dataclass(frozen=True)
 class Keep:
-    """Which backups in a folder stay: the newest so many, and those that are younger than so many days; None: all."""
+    """Which backups in a folder stay: the newest so many, and those that are younger than so many days; None: all.
+
+    Where none was made for longer than that, the clock may have jumped: of those of before the days are counted back
+    from the newest of them.
+    """
 
     count: int | None = None
     days: int | None = None
@@ -88,8 +95,8 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
             durable.keep(part, file)
         finally:
             part.unlink(missing_ok=True)
-    deleted = _prune(file, keep, now) if ours else []
-    return Made(file, file.stat().st_size, manifest, bool(wanted), deleted)
+    deleted, spared = _prune(file, keep, now) if ours else ([], 0)
+    return Made(file, file.stat().st_size, manifest, bool(wanted), deleted, spared)
 
 
 def _place(settings: Settings, to: Path | None, encrypted: bool, pruned: bool, now: int) -> tuple[Path, bool]:
@@ -118,17 +125,30 @@ def _sweep(data_dir: Path, folder: Path, now: int) -> None:
                 each.unlink()
 
 
-def _prune(made: Path, keep: Keep, now: int) -> list[Path]:
-    """Delete what need not stay; never the one that was just made, nor any other file."""
+def _prune(made: Path, keep: Keep, now: int) -> tuple[list[Path], int]:
+    """Delete what need not stay; never the one that was just made, nor any other file. Also how many of those that are
+    too old stay, as the clock may be wrong."""
     if keep.count is None and keep.days is None:
-        return []
-    since = f"{instant(now - (keep.days or 0) * DAY_MS):%Y%m%dT%H%M%SZ}"
-    times = {path: found[1] for path in made.parent.iterdir() if (found := NAME.fullmatch(path.name))}
+        return [], 0
+    times = {path: at for path in made.parent.iterdir() if (at := _made_at(path.name)) is not None}
     newest = sorted(times, key=lambda path: times[path], reverse=True)
-    stay = {made, *newest[: keep.count or 0]}
+    stay, spared = {made, *newest[: keep.count or 0]}, set[Path]()
     if keep.days is not None:
-        stay |= {path for path, at in times.items() if at >= since}
+        days = keep.days * DAY_MS
+        young = {path for path in newest if path == made or times[path] >= (now - days) // 1000 * 1000}
+        last = max((times[path] for path in newest if path not in young), default=now)
+        if last < min(times[path] for path in young) - days:  # nobody made one for as long, or the clock has jumped
+            spared = {path for path in newest if times[path] >= last - days} - young - stay
+        stay |= young | spared
     old = [path for path in newest if path not in stay]
     for path in old:
         path.unlink(missing_ok=True)
-    return old
+    return old, len(spared)
+
+
+def _made_at(name: str) -> int | None:
+    """When a backup of that name was made (UTC ms); None where it is no name of ours."""
+    found = NAME.fullmatch(name)
+    with suppress(ValueError):  # digits that are no date
+        return int(datetime.strptime(found[1], "%Y%m%dT%H%M%S%z").timestamp()) * 1000 if found else None
+    return None

@@ -28,11 +28,13 @@ from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Presence
 from daemon.files import data_folder
 from daemon.files.data_folder import RESTORING
+from daemon.i18n.instants import instant
 from daemon.models import Attachment, AuditEntry, Job, Message
 from daemon.ops import alone, archive, audit_upkeep, backup, erase, restore, snapshot
 from daemon.ops.backup import Keep
 from daemon.states import AuditResult
 from tests.conftest import NOW
+from tests.support.commanding import invoke
 from tests.support.scripted import MARK, Hang, ScriptedTransport, until
 
 pytestmark = pytest.mark.usefixtures("fresh_database")  # of PostgreSQL: nobody else is connected to it
@@ -389,8 +391,39 @@ def test_old_backups_go_and_nothing_else(stocked: Any, tmp_path: Path) -> None:
     again = backup.make(settings, kept, (), Keep(count=1, days=3), now + day - 1)
     assert ([], 3) == (again.deleted, len(list(kept.glob("wasender-2*"))))
     last = backup.make(settings, kept, (), Keep(days=1), now + 9 * day)
-    assert [files[2], made.file, again.file] == sorted(last.deleted)
+    assert ([files[2]], 2) == (last.deleted, last.spared)
+    last = backup.make(settings, kept, (), Keep(days=1), now + 10 * day + 1_000)
+    assert [made.file, again.file] == sorted(last.deleted)
     assert (kept / "wasender-notes.txt").exists()
+
+
+def test_a_clock_that_jumps_takes_no_backup(tmp_path: Path) -> None:
+    """Thirty of a month, and then a year ahead: they stay until the new ones span a month, too. Where backups are made
+    more rarely than they are kept, the one before stays."""
+
+    def made(day: int, days: int) -> tuple[int, int]:
+        at = NOW + day * backup.DAY_MS
+        file = tmp_path / f"wasender-{instant(at):%Y%m%dT%H%M%SZ}.backup"
+        file.touch()
+        deleted, spared = backup._prune(file, Keep(days=days), at)
+        return len(deleted), spared
+
+    (tmp_path / "wasender-99999999T999999Z.backup").touch()
+    assert [(0, 0)] * 30 == [made(day, 30) for day in range(30)]
+    assert [(0, 30)] * 31 == [made(395 + day, 30) for day in range(31)]
+    assert [(31, 0), (1, 0), (1, 0)] == [made(395 + day, 30) for day in (31, 32, 33)]
+    assert [(23, 8), (8, 1), (1, 1), (1, 1)] == [made(day, 7) for day in (500, 530, 560, 590)]
+    assert 3 == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_that_the_clock_may_be_wrong_is_said(stocked: Any, tmp_path: Path) -> None:
+    """It is no failure."""
+    (tmp_path / "wasender-20010131T030000Z.backup").touch()
+    settings = stocked.settings
+    where = {"WASENDER_DATABASE_URL": settings.db_url, "WASENDER_DATA_DIR": str(settings.data_dir)}
+    done = invoke("backup", "--to", str(tmp_path), "--keep-days", "30", **where)
+    assert (0, True) == (done.exit_code, "Older backups stay (1): for more than 30 days" in done.stdout), done.output
 
 
 def test_what_cannot_be_saved_says_so_and_leaves_nothing(
