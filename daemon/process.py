@@ -56,6 +56,7 @@ def run(
                 seat = stack.enter_context(presence.present(settings.db_url))
                 data_folder.see_that_it_is_whole(settings.data_dir)  # a restore that was waited for may have died
                 connection.connect(settings.db_url, seat.sound)
+                connection.see_that_it_is_whole()
                 started(name)
                 connection.close()
                 seat.share()

@@ -43,6 +43,15 @@ def connect(url: str, sound: bool = False) -> None:
         raise
 
 
+def see_that_it_is_whole() -> None:
+    """Raises DatabaseUnusable where `wasender migrate` has not brought all of an SQLite database."""
+    if proxy.on_postgres() and proxy.database.execute_sql("SELECT to_regclass(%s)", (schema.MOVING,)).fetchone()[0]:
+        raise errors.DatabaseUnusable(
+            "The move from SQLite to this database has not ended: set WASENDER_DATABASE_URL to what it was, and run "
+            "`wasender migrate` once more; it goes on where it was."
+        )
+
+
 def unusable(url: str, error: Exception) -> errors.DaemonError:
     """Why the database at `url` cannot be opened or read, of what its driver says."""
     if _locked(error):

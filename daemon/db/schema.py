@@ -24,6 +24,7 @@ from daemon.db import faults, sqlite
 from daemon.files import durable
 
 HISTORY = "schema_migration"
+MOVING = "moving_from_sqlite"  # a table that is there until `wasender migrate` has brought all
 WAIT_S = 600  # how long to wait for another process that is upgrading: copying a large database takes time
 LOCK = 0x7761_7365  # PostgreSQL advisory lock held while upgrading; the number is arbitrary
 

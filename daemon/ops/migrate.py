@@ -24,6 +24,7 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.db import connection, faults, inspection
 from daemon.db.schema import HISTORY
+from daemon.db.schema import MOVING as NOTES
 from daemon.db.sqlite import SQLITE
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import Mark
@@ -32,7 +33,6 @@ from daemon.ops import snapshot, under_way
 from daemon.ops.alone import alone
 
 BATCH = 10_000
-NOTES = "moving_from_sqlite"  # in the new database until all is there
 Tell = Callable[[str, int, int], object]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from daemon.ops import alone, migrate
 from daemon.states import AuditResult
 from tests.conftest import NOW
 from tests.db import steps
+from tests.support import forks
 from tests.support.postgres import Server
 
 
@@ -148,6 +150,29 @@ def test_it_goes_on_only_with_the_same_database(
     connection.close()
     with pytest.raises(errors.BackupRefused, match="written to since"):
         move(settings, target)
+
+
+def test_nothing_starts_on_a_database_that_was_moved_in_part(
+    filled: dict[str, Any], settings: Settings, target: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Of the messages in the queue some would be sent, of which what is not there yet may know more."""
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move(settings, target, dies)
+    elsewhere = {"WASENDER_DATABASE_URL": target, "WASENDER_DATA_DIR": str(tmp_path / "elsewhere")}
+    for name in ("daemon.http", "daemon.sender"):
+        with forks.start(["-m", name], environment | elsewhere, tmp_path, stdout=subprocess.PIPE) as process:
+            try:
+                assert 1 == process.wait(30)
+                assert process.stdout and "has not ended" in process.stdout.read()
+            finally:
+                process.kill()
+    move(settings, target)
+    connection.connect(target)
+    connection.see_that_it_is_whole()
 
 
 def test_nothing_is_moved_into_what_is_not_empty(
