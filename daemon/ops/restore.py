@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -49,6 +49,8 @@ STAGING = ".restore-"  # begins the names of folders that have what is unpacked
 WITH_SQLITE = ("-wal", "-shm", "-closed")  # beside the database, and of no use without it
 KEPT = "before-restore-"  # begins the names of folders that have what was there
 MOUNTS = Path("/proc/self/mountinfo")
+MAY_MOVE: LiteralString = """SELECT pg_has_role(nspowner, 'USAGE')
+    AND has_database_privilege(current_database(), 'CREATE') FROM pg_namespace WHERE nspname = current_schema()"""
 SCRIPT = "restore.sql"  # of the dump, beside it
 SCHEMA = re.compile(rf"^\d+; \d+ \d+ TABLE (.+) {HISTORY} ", re.MULTILINE)
 COPY = re.compile(rb'COPY (?:"(?:[^"]|"")+"|[^." ]+)\.("(?:[^"]|"")+"|[^" ]+) \(.*\) FROM stdin;\n')
@@ -200,6 +202,11 @@ def _check_dump(url: str, dump: Path, manifest: Manifest) -> None:
             f"The backup has its tables in the schema {found[1]}, and the settings name a database whose schema is "
             f"{schema}: restore it where that is {found[1]}, too (search_path says which it is)."
         )
+    if not _asked(url, MAY_MOVE):
+        raise errors.BackupRefused(
+            f"The user in WASENDER_DATABASE_URL may not move the schema {schema} aside: make it the owner of the "
+            "database and of the schema."
+        )
     script = _script(url, dump, schema)
     copied, ours = _copied(script), {HISTORY, *(table._meta.table_name for table in TABLES)}
     if any(copied.get(name) != count for name, count in manifest.rows.items() if name in ours):
@@ -345,13 +352,18 @@ def _bring_in(url: str, dump: Path, aside: str) -> None:
     snapshot.run(url, dump.parent, ["psql", *stops, f"--command={move}", f"--command={made}", f"--file={script}"])
 
 
-def _schema(url: str) -> str:
-    """In which the tables are. Raises BackupRefused."""
+def _asked(url: str, query: LiteralString) -> Any:
+    """Raises BackupRefused."""
     try:
         with snapshot.connected(url) as own:
-            (schema,) = own.execute("SELECT current_schema()").fetchone() or (None,)
+            return (own.execute(query).fetchone() or (None,))[0]
     except psycopg.Error as error:
         raise errors.BackupRefused(f"The database does not answer ({faults.said(error)}).") from None
+
+
+def _schema(url: str) -> str:
+    """In which the tables are. Raises BackupRefused."""
+    schema = _asked(url, "SELECT current_schema()")
     if schema is None:
         raise errors.BackupRefused("None of the schemas that the database's search_path names is there: make it first.")
     return str(schema)

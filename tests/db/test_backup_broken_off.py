@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -159,6 +160,26 @@ def test_a_process_that_has_waited_for_a_restore_that_died_does_not_start(
                 assert 1 == process.wait(30)
             finally:
                 process.kill()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_who_may_not_move_the_schema_is_told_before_anything_is_noted(bench: Any, tmp_path: Path) -> None:
+    """Else no process starts until somebody has made it the owner: that is so of a database of before PostgreSQL 15."""
+    made, url = make(bench.settings, tmp_path), bench.settings.db_url
+    connection.close()
+    with psycopg.connect(url, autocommit=True) as own:
+        own.execute("DROP ROLE IF EXISTS guest")
+        own.execute("CREATE ROLE guest LOGIN")
+    try:
+        guest = re.sub(r"//[^@/]*@", "//guest@", url)
+        assert guest != url
+        with pytest.raises(errors.BackupRefused, match="may not move the schema public"):
+            restore.restore(bench.settings.model_copy(update={"database_url": guest}), made.file, None, NOW)
+        assert not (bench.settings.data_dir / RESTORING).exists()
+    finally:
+        with psycopg.connect(url, autocommit=True) as own:
+            own.execute("DROP ROLE guest")
+    connection.connect(url)
 
 
 def waits(pid: int) -> bool:
