@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,50 @@ def page(driving: Driving) -> Page:
 
 def found(driving: Driving, message: Outgoing, mark: Mark) -> Finding:
     return driving.run(driving.transport.look_up(message, mark)).finding
+
+
+def open_meanwhile(driving: Driving, patch: pytest.MonkeyPatch, title: str, before: str, back: str = "") -> None:
+    """Somebody at the window opens another chat just before the transport asks for `before`, the first time; and goes
+    back as soon as it has its answer."""
+    surface, ask = page(driving)._surface, page(driving)._surface.ask
+
+    def opened(title: str) -> None:
+        assert "open" == ask("openListed", title=title, unread=False, nth=0, wait_ms=5_000)["outcome"]
+
+    def asked(command: str, **given: Any) -> Any:
+        if command != before:
+            return ask(command, **given)
+        patch.setattr(surface, "ask", ask)
+        opened(title)
+        answer = ask(command, **given)
+        if back:
+            opened(back)
+        return answer
+
+    patch.setattr(surface, "ask", asked)
+
+
+@pytest.mark.parametrize("returns", [False, True], ids=["stays", "returns"])
+@pytest.mark.parametrize("words", ["our offer", "something else"])
+def test_rows_of_another_chat_say_nothing(
+    driving: Driving, monkeypatch: pytest.MonkeyPatch, words: str, returns: bool
+) -> None:
+    """A first message, so no mark tells whose rows they are: neither its like elsewhere nor its lack counts."""
+    message, other = Outgoing(a_number(), "our offer"), a_number()
+    driving.set(names={other: "Kim", message.number: "Lea"})
+    driving.send(other, words)
+    mark = driving.prepare(message)
+    receipt = driving.run(driving.transport.hand_over(message, mark))
+    driving.reload()
+
+    open_meanwhile(driving, monkeypatch, "Kim", "history", "Lea" if returns else "")
+    torn = driving.run(driving.transport.look_up(message, mark))
+    whole = driving.run(driving.transport.look_up(message, mark))
+
+    assert (None, None) == (mark.last_own, mark.last)
+    assert (Finding.UNKNOWN, None) == (torn.finding, torn.receipt)
+    assert (["our offer"] if returns else []) == [row.text for row in torn.rows]
+    assert (Finding.SENT, receipt) == (whole.finding, whole.receipt)
 
 
 @ONCE

@@ -11,8 +11,8 @@ from daemon.transports.protocol import Mark
 
 ANCHOR = Mark(last_own="own", name=None, last="last")
 NEW_CHAT = Mark(last_own=None, name=None, last=None)
-AT_TOP = Older(came=False, top=True, loading=False)
-MORE = Older(came=True, top=False, loading=False)
+AT_TOP = Older(theirs=True, came=False, top=True, loading=False)
+MORE = Older(theirs=True, came=True, top=False, loading=False)
 
 
 class Monotonic:
@@ -38,6 +38,7 @@ def row(ack: str | None = "sent", fits: str = "yes", own: bool | None = True) ->
 
 def history(*rows: Row, reached: bool = True, count: int = 4, **other: bool) -> History:
     seen = History(
+        theirs=True,
         reached=reached,
         near=False,
         count=count,
@@ -113,7 +114,7 @@ def test_behind_older_pages_of_a_chat_without_a_mark_a_row_may_be_an_old_one(clo
 def test_a_chat_without_a_mark_is_read_up_to_its_top(clock: Monotonic) -> None:
     """Not there while older rows come, or before they were asked for."""
     read = begun(clock, NEW_CHAT)
-    for older in (None, MORE, Older(came=False, top=False, loading=False), Older(came=False, top=True, loading=True)):
+    for older in (None, MORE, MORE | {"came": False}, AT_TOP | {"loading": True}):
         assert read_calmly(read, clock, history(reached=False), older) is None
 
     outcome = read.step(history(reached=False), AT_TOP)
@@ -185,3 +186,17 @@ def test_it_ends_when_the_rows_never_come_to_rest(clock: Monotonic) -> None:
 
     assert outcome and Finding.UNKNOWN is outcome.lookup.finding
     assert "could not be loaded" in str(outcome.lookup.evidence)
+
+
+@pytest.mark.parametrize("late", ["rows", "older"])
+def test_rows_of_another_chat_prove_nothing(clock: Monotonic, late: str) -> None:
+    """Somebody has opened it since; not even if theirs is the open one again at the next look."""
+    read = begun(clock, NEW_CHAT)
+    assert read.step(history(reached=False), None) is None
+    clock.now += reading.STABLE_S
+
+    seen, older = history(row(), reached=False), AT_TOP
+    outcome = read.step(seen | {"theirs": late != "rows"}, older | {"theirs": late != "older"})  # type: ignore[arg-type]
+
+    assert outcome and Finding.UNKNOWN is outcome.lookup.finding
+    assert "cannot be confirmed" in str(outcome.lookup.evidence)

@@ -15,6 +15,7 @@ from daemon import errors
 from daemon.i18n.coded import refusal
 from daemon.states import E164, AccountState, Finding
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface
+from daemon.transports.browser.chat import Chat
 from daemon.transports.browser.chats import Chats
 from daemon.transports.browser.composing import plan
 from daemon.transports.browser.incoming import Incoming
@@ -50,18 +51,15 @@ class LookingBack:
     def _newest_rows(self, number: E164) -> tuple[ChatRow, ...]:
         """The rows of the recipient's chat; none where it cannot be proved that it is the open one."""
         with contextlib.suppress(Interrupted):
-            if self._shows(re.sub(r"\D", "", number)):
-                return tuple(ChatRow(**row) for row in self._surface.ask("newestRows", count=EVIDENCE_ROWS))
+            if chat := self._proved(re.sub(r"\D", "", number)):
+                rows = self._surface.ask("newestRows", count=EVIDENCE_ROWS, want=chat.want())
+                return tuple(ChatRow(**row) for row in rows)
         return ()
 
-    def _shows(self, digits: str) -> bool:
-        """Whether the open chat is still the one that was proved to be theirs."""
-        at, proved = self._surface.ask("chatNow", digits=digits), self._chats.proved
-        return proved is not None and (proved.digits, proved.title, proved.left) == (
-            digits,
-            at["title"],
-            self._screens.left,
-        )
+    def _proved(self, digits: str) -> Chat | None:
+        """Their chat, where it was the last that was proved and has been on the screen since."""
+        chat = self._chats.proved
+        return chat if chat and (chat.digits, chat.left) == (digits, self._screens.left) else None
 
     def _find(self, message: Outgoing, mark: Mark, operation: Operation, handed: Handed | None) -> Lookup:
         try:
@@ -84,20 +82,22 @@ class LookingBack:
         self._surface.ask("leavePreview")
         proved = True
         if not online:
-            if not self._shows(digits):
+            chat = self._proved(digits)
+            if chat is None or self._surface.ask("chatNow", digits=digits)["title"] != chat.title:
                 raise errors.AccountUnready(Unsent.NO_CONNECTION)
         else:
             try:
                 self._incoming.overhear()
-                self._chats.open(message.number, operation)
+                chat = self._chats.open(message.number, operation)
             except errors.AccountUnready:
                 if not self._screens.barred(digits):
                     raise  # with a bar in place of the composer the rows can be read all the same
-                proved = bool(self._surface.ask("chatNow", digits=digits)["number"])
+                at = self._surface.ask("chatNow", digits=digits)
+                chat, proved = Chat(digits, at["title"], None, self._screens.left), bool(at["number"])
         wants = [want for parcel in plan(message) for want in parcel.wants()]
         same_life = handed == (message, mark, self._surface.born)
         reading = Reading(mark, len(wants), same_life=same_life, proved=proved, clock=time.monotonic)
-        found = self._read(reading, mark, wants, digits, operation, may_reload=same_life and online)
+        found = self._read(reading, mark, wants, chat, operation, may_reload=same_life and online)
         if found.finding is Finding.ABSENT and not (online and self._screens.look(operation, idle=False)[0].usable):
             return Lookup(Finding.UNKNOWN, refusal(Look.OFFLINE))
         return found
@@ -107,23 +107,27 @@ class LookingBack:
         reading: Reading,
         mark: Mark,
         wants: list[dict[str, Any]],
-        digits: str,
+        chat: Chat,
         operation: Operation,
         *,
         may_reload: bool,
     ) -> Lookup:
-        """Read the rows after the mark, loading older ones until it is reached (or the beginning is)."""
+        """Read the rows after the mark, loading older ones until it is reached (or the beginning is).
+
+        That takes a while, and a person at the window, or an earlier link that is answered late, may open another
+        chat meanwhile: each answer says whether it is of this one.
+        """
         self._surface.ask("settled", max_ms=8_000, quiet_ms=200, empty_ms=1_000)
         older: Older | None = None
         while True:
             operation.check()
             history = self._surface.ask(
-                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, digits=digits
+                "history", last=mark.last, last_own=mark.last_own, wants=wants, wait_ms=1_000, want=chat.want()
             )
             outcome = reading.step(history, older)
             if outcome:
                 break
-            older = None if history["reached"] else self._surface.ask("older", wait_ms=500)
+            older = None if history["reached"] else self._surface.ask("older", wait_ms=500, want=chat.want())
             time.sleep(0.05)
         if outcome.blank and may_reload:
             log.info("page.reloaded")

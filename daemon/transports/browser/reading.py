@@ -32,6 +32,7 @@ class Row(TypedDict):
 class History(TypedDict):
     """What the page answers to "history"."""
 
+    theirs: bool  # all of it is of their chat, no other was open
     reached: bool  # the mark is among the rows that are loaded
     near: bool  # one that fits stands just above it
     count: int
@@ -46,6 +47,7 @@ class History(TypedDict):
 class Older(TypedDict):
     """What the page answers to "older"."""
 
+    theirs: bool  # as in History
     came: bool
     top: bool
     loading: bool
@@ -80,6 +82,8 @@ class Reading:
 
     def step(self, history: History, older: Older | None) -> Outcome | None:
         """Take one look at the rows; older: the answer to asking for older ones before it. None: look again."""
+        if not history["theirs"] or (older and not older["theirs"]):
+            return Outcome(Lookup(Finding.UNKNOWN, refusal(Look.NOT_PROVED)))
         self._turned |= bool(older and older["came"])
         verdict = verdict_of(history["rows"], self._parts)
         if self._is_final(verdict, reached=history["reached"]):
