@@ -31,6 +31,17 @@ def ask(driving: Driving, command: str, **given: Any) -> Any:
     return driving.run(driving.transport._run("ask", lambda _: surface.ask(command, **given), 30))
 
 
+def rows_found(
+    driving: Driving, number: str, before: list[str], *wants: dict[str, Any], seen: tuple[str, ...] = ()
+) -> list[dict[str, str] | None]:
+    """What one look finds after the rows `before` of this number's chat."""
+    chat = {"title": None, "digits": number.strip("+")}
+    found: list[dict[str, str] | None] = ask(
+        driving, "awaitRow", before=before, seen=seen, wants=wants, want=chat, wait_ms=0
+    )["found"]
+    return found
+
+
 def elsewhere(driving: Driving, number: str, draft: str) -> None:
     """Open another chat behind the transport's back, and write a draft into it."""
 
@@ -95,8 +106,7 @@ def test_an_older_row_that_comes_late_is_no_tick(driving: Driving, monkeypatch: 
     driving.send(number, "Sale!")
     for count in range(4):
         newest = driving.send(number, f"later {count}").transport_id
-    want = {"text": "Sale!", "names": [], "media": False}
-    above = ask(driving, "awaitRow", before=[newest], wants=[want], wait_ms=0)
+    above = rows_found(driving, number, [newest], {"text": "Sale!", "names": [], "media": False})
     driving.set(history_page=3, ack_stuck=True)
     driving.reload()
     monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 1}))
@@ -115,8 +125,21 @@ def test_an_older_row_that_comes_late_is_no_tick(driving: Driving, monkeypatch: 
     driving.set(ack_stuck=False)
     driving.standin.wait("message.received", number=number)
 
-    assert [None] == above["found"]
+    assert [None] == above
     assert 2 == [each["text"] for each in driving.got(number)].count("Sale!")
+
+
+def test_where_the_rows_before_it_have_gone_only_one_that_was_seen_is_ours(driving: Driving) -> None:
+    """The list keeps so many rows only: an older one of the same text would look new."""
+    number = a_number()
+    row = driving.send(number, "Sale!").transport_id
+    want = {"text": "Sale!", "names": [], "media": False}
+
+    unseen = rows_found(driving, number, ["gone"], want)
+    seen = rows_found(driving, number, ["gone"], want, seen=(row,))
+
+    assert [None] == unseen
+    assert [row] == [each and each["id"] for each in seen]
 
 
 def test_one_row_is_one_part(driving: Driving, tmp_path: Path) -> None:
@@ -127,7 +150,7 @@ def test_one_row_is_one_part(driving: Driving, tmp_path: Path) -> None:
     pictures = tuple(an_attachment(tmp_path, Kind.PHOTO, a_png(3), "3.png") for _ in range(2))
     want = {"text": "", "names": ["3.png"], "media": True}
 
-    row, nothing = ask(driving, "awaitRow", before=[], wants=[want, want], wait_ms=0)["found"]
+    row, nothing = rows_found(driving, number, [], want, want)
     look = driving.run(driving.transport.look_up(Outgoing(number, "", pictures), mark))
 
     assert (True, None) == (row is not None, nothing)

@@ -68,6 +68,29 @@ def test_rows_of_another_chat_say_nothing(
     assert (Finding.SENT, receipt) == (whole.finding, whole.receipt)
 
 
+@pytest.mark.parametrize("earlier", [False, True], ids=["first", "later"])
+def test_a_row_of_another_chat_is_no_tick(driving: Driving, monkeypatch: pytest.MonkeyPatch, earlier: bool) -> None:
+    """The same words, ticked long ago, in the chat that is opened after the click: the message itself is looked up."""
+    message, other = Outgoing(a_number(), "our offer"), a_number()
+    driving.set(names={other: "Kim"})
+    driving.send(other, "our offer")
+    if earlier:
+        driving.send(message.number, "an earlier one")
+    driving.set(ack_stuck=True)
+    monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 1}))
+    mark = driving.prepare(message)
+
+    open_meanwhile(driving, monkeypatch, "Kim", "awaitRow")
+    with pytest.raises(errors.SubmitUnknown):
+        driving.run(driving.transport.hand_over(message, mark))
+    driving.set(ack_stuck=False)
+    driving.standin.wait("message.received", number=message.number)
+    look = driving.run(driving.transport.look_up(message, mark))
+
+    assert look.receipt and look.receipt.transport_id == driving.got(message.number)[-1]["id"]
+    assert Finding.SENT is look.finding
+
+
 @ONCE
 @pytest.mark.parametrize("words", ["new", "old"])
 def test_not_on_whatsapp_proves_nothing(driving: Driving, words: str) -> None:

@@ -307,22 +307,25 @@ class Page:
             trouble = self._trouble(chat.digits, operation)
             why = trouble.told if trouble else refusal(_NOT_CLICKED[clicked["why"]])
             raise errors.NotSubmitted(Unsent.NOT_CLICKED, why=why)
-        return self._await_tick(parcel, clicked, until, operation)
+        return self._await_tick(parcel, chat, clicked, until, operation)
 
-    def _await_tick(self, parcel: Parcel, clicked: Clicked, until: float, operation: Operation) -> Receipt:
+    def _await_tick(self, parcel: Parcel, chat: Chat, clicked: Clicked, until: float, operation: Operation) -> Receipt:
         tick = TickWait(clicked, typed=parcel.where == "composer", until=until, clock=time.monotonic)
+        sought = {"before": clicked["before"], "wants": parcel.wants(), "want": chat.want()}
+        seen: set[str] = set()
         while True:
-            answer = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=tick.wait_ms)
+            answer = self._surface.ask("awaitRow", **sought, seen=[*seen], wait_ms=tick.wait_ms)
             operation.check()
             outcome = tick.step(answer)
             if isinstance(outcome, Receipt):
                 return outcome
-            if outcome is Todo.TAKE_BACK and self._take_back(parcel, clicked):
+            seen.update(row["id"] for row in answer["found"] if row)
+            if outcome is Todo.TAKE_BACK and self._take_back(parcel, sought):
                 raise errors.NotSubmitted(Unsent.SEND_IGNORED)
             if tick.pause_s:
                 time.sleep(tick.pause_s)
 
-    def _take_back(self, parcel: Parcel, clicked: Clicked) -> bool:
+    def _take_back(self, parcel: Parcel, sought: dict[str, Any]) -> bool:
         """The text still stands in the composer: remove it. True when it is certain that it was not sent."""
         back = self._surface.ask("readBack", where="composer", text=parcel.text, wait_ms=0)
         if not (back["same"] or back["close"]):
@@ -331,7 +334,7 @@ class Page:
             self._composer.clear()
         except errors.NotSubmitted:
             return False
-        answer = self._surface.ask("awaitRow", before=clicked["before"], wants=parcel.wants(), wait_ms=1_000)
+        answer = self._surface.ask("awaitRow", **sought, seen=[], wait_ms=1_000)
         return not any(answer["found"]) and answer["fresh"] == 0
 
     def look_up(self, message: Outgoing, mark: Mark, operation: Operation) -> Lookup:

@@ -33,14 +33,18 @@ async function send({ where, want, last_own, ids, text, enter_ok }) {
 }
 
 // Look for rows of ours that were not there at the click. Returns when one has a tick or failed, or after wait_ms.
-async function awaitRow({ before, wants, wait_ms }) {
+// seen: ids of those found by earlier looks. Where another chat is open, or of the rows `before` none is left to follow,
+// only these can be told to be ours; `fresh` and `draft` are null then.
+async function awaitRow({ before, seen, wants, want, wait_ms }) {
   const old = new Set(before);
   let last = null;
   const look = () => {
     const rows = rowElements();
     let start = rows.length;
     while (start > 0 && !old.has(messageId(rows[start - 1]))) start--; // only what follows the newest known row
-    const fresh = rows.slice(start).map(parse);
+    const right = title() ? rightTitle(want) : !!previewSend();
+    const follow = right && (start > 0 || !old.size);
+    const fresh = (follow ? rows.slice(start) : rows.filter((row) => seen.includes(messageId(row)))).map(parse);
     const used = new Set();
     const found = wants.map((want) => {
       const ok = want.media && !want.text ? ["yes", "unclear"] : ["yes"]; // what but our file would come now?
@@ -50,7 +54,7 @@ async function awaitRow({ before, wants, wait_ms }) {
     });
     const real = dialogs().find((dialog) => !dialog.waiting);
     const el = composer();
-    last = { found, dialog: real ? shown(real) : null, fresh: fresh.length, draft: el ? plain(editorText(el)).length : null, born: performance.timeOrigin };
+    last = { found, dialog: real ? shown(real) : null, fresh: follow ? fresh.length : null, draft: right && el ? plain(editorText(el)).length : null, born: performance.timeOrigin };
     return last;
   };
   await until(() => {
