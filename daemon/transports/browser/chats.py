@@ -95,7 +95,7 @@ class Chats:
             return answer
 
         try:
-            answer = self._after_dialogs(ask(), digits, marker, operation, ask)
+            answer = self._after_dialogs(ask(), digits, marker, operation, ask, before=before["title"])
         except Abandoned:
             now = self._surface.ask("chatNow", digits=digits)
             if marker in (now["draft"] or ""):
@@ -170,20 +170,29 @@ class Chats:
         operation: Operation,
         ask: Callable[[], dict[str, Any]] | None = None,
         *,
+        before: str | None = None,
         alone: bool = False,
     ) -> dict[str, Any]:
         """Handle dialogs that appear instead of the chat. Raises Undeliverable, AccountUnready.
 
-        ask: asks for the chat again. alone: no answer about another number can still arrive.
+        ask: asks for the chat again. before: the title that stood there. alone: no answer about another number can
+        still arrive.
         """
         nameless = alone
+
+        def arrive() -> dict[str, Any]:
+            answer: dict[str, Any] = self._surface.ask(
+                "arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=before
+            )
+            return answer
+
         for _ in range(6):
             operation.check()
             if answer["outcome"] == "unready":
                 self._screens.require_usable(operation)
                 raise errors.NotSubmitted(Unsent.PAGE_BUSY)
             if answer["outcome"] == "busy":
-                answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
+                answer = arrive()
                 if answer["outcome"] == "busy":
                     # Otherwise its answer would arrive while the next person's chat is being opened.
                     texts = self._surface.text
@@ -207,16 +216,13 @@ class Chats:
             if not self._screens.dismiss([dialog], idle=False):
                 self._screens.require_usable(operation)  # names the dialog
                 continue
-            answer = self._surface.ask("arrive", digits=digits, marker=marker, wait_ms=OPEN_MS, before=None)
+            answer = arrive()
         return answer
 
     def _arrived(self, answer: dict[str, Any]) -> dict[str, Any] | None:
-        if answer["outcome"] == "proved":
-            return answer
-        if answer["outcome"] == "barred":
-            chat: dict[str, Any] = self._surface.ask("chatNow", digits="0")
-            return {**chat, "by": "bar"}
-        return None
+        if answer["outcome"] == "switched":  # the way works: somebody was faster
+            raise errors.NotSubmitted(Unsent.CHAT_CHANGED_OVER)
+        return answer if answer["outcome"] in ("proved", "barred") else None
 
     def barred_now(self, chat: dict[str, Any] | None, digits: str) -> errors.ChatBarred | None:
         """Why the account may not write in the open chat (as `observe` saw it); None if it may."""
@@ -228,7 +234,8 @@ class Chats:
     def _without_composer(self, chat: dict[str, Any], digits: str) -> None:
         """Raises the error that fits a chat in which nothing can be written."""
         if chat["bar"] == "blocked":
-            raise errors.Undeliverable(Unsent.BLOCKED)
+            # Without a composer only the number proves whose chat it is: a name may be somebody else's.
+            raise (errors.Undeliverable if chat["number"] else errors.NotSubmitted)(Unsent.BLOCKED)
         if barred := self.barred_now(chat, digits):
             raise barred
         self._no_composer.add(digits)

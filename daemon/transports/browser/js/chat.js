@@ -59,7 +59,8 @@ async function openChat({ digits, href, marker, wait_ms, again = false }) {
   return arrive({ digits, marker, wait_ms, before: before?.text ?? null });
 }
 
-// Wait until the chat that was asked for is open. before: the title that stood there, null when none did.
+// Wait until the chat that was asked for is open. before: the title that stood there, null when none did. A bar shows no
+// marker: it counts at once where the title has changed or is the number, else when no other chat is about to open.
 async function arrive({ digits, marker, wait_ms, before }) {
   const began = now();
   let busy = began;
@@ -77,20 +78,26 @@ async function arrive({ digits, marker, wait_ms, before }) {
       const box = composer();
       if (box && editorText(box).includes(marker)) return { outcome: "proved", by: "marker" };
       barred = !box && at && bar() ? barred || now() : 0;
-      if (barred && now() - barred > 600) return { outcome: "barred" };
-      return now() - busy > QUIET_MS ? { outcome: "timeout" } : null;
+      const quiet = now() - busy > QUIET_MS;
+      const moved = () => at.text !== before || (at.sure && isNumber(at.text, digits));
+      if (barred && now() - barred > 600 && (quiet || moved())) return { outcome: "barred", by: "bar", ...chatNow(digits) };
+      return quiet ? { outcome: "timeout" } : null;
     }
     if (at && at.text !== before) return { outcome: at.sure && isNumber(at.text, digits) && !isGroup() ? "proved" : "named", by: "title" };
     return now() - began > 700 && now() - busy > 300 ? { outcome: "unchanged" } : null;
   }, wait_ms);
   if (!found) return { outcome: dialogs().length ? "busy" : "timeout" };
-  if (found.outcome !== "proved") return found;
-  return { ...found, ...(await ready({ digits })) };
+  return found.outcome === "proved" ? proved({ digits, marker, by: found.by }) : found;
 }
 
-// The chat is open: wait for its name, for its composer (or what stands in its place) and for its rows.
-async function ready({ digits }) {
+// A chat with the proof is open: wait for its name, for its composer (or what stands in its place) and for its rows.
+// Another one may have opened meanwhile, so the proof is looked at once more, in the same moment as the title that the
+// chat is known by from now on.
+async function proved({ digits, marker, by }) {
   await until(() => title() && (composer() || bar()), 5000);
   const rows = await settled({ max_ms: 8000, quiet_ms: 60, empty_ms: 40 });
-  return { ...chatNow(digits), rows, lost: lost() };
+  const chat = chatNow(digits);
+  if (marker && !chat.draft?.includes(marker)) return { outcome: "switched" };
+  if (!marker && (!chat.number || isGroup())) return { outcome: "named" };
+  return { outcome: "proved", by, ...chat, rows, lost: lost() };
 }

@@ -1,7 +1,7 @@
 // What can be asked for, each in one round trip. The last file of the script: it starts `run`, which answers.
 
 const COMMANDS = {
-  observe, clickInDialog, acceptDialog, openChat, arrive, ready, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
+  observe, clickInDialog, acceptDialog, openChat, arrive, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
   newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, leavePanel, pickResult,
   awaitPaint, listedTicks, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title, openEntry, submitNumber, logOut, faulty, structure,
