@@ -221,7 +221,7 @@ class Endpoint:
         if not self.idempotent:
             return await self.work(who, request, **given)
         once = self._once(request, who, given)
-        await timed(request, once.look)
+        await in_db(request, once.look)
         if self.takes_once:
             return await self.work(who, request, once=once, **given)
         made = await self.work(who, request, **given)
@@ -236,7 +236,7 @@ class Endpoint:
             return self.work(who, **given)
         once = self._once(request, who, given)
         now = clock.now_ms()
-        once.look(now)
+        once.look()
         if self.takes_once:
             return self.work(who, once=once, **given)
         return once.run(partial(self.work, who, **given), now)

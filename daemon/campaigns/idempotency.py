@@ -24,7 +24,7 @@ from daemon.models import KeptAnswer
 T = TypeVar("T")
 
 LONGEST_KEY = 255
-KEEP_MS = 7 * 24 * 3_600_000
+KEEP_MS = 7 * 24 * 3_600_000  # at least
 PART = 1_000  # entries of a list that are written at once
 ANYBODY = ""  # the caller of answers stored before callers were told apart
 
@@ -50,9 +50,9 @@ class Once:
     digest: str
     dump: Callable[[Any], Any] = lambda answer: answer  # an answer as JSON
 
-    def look(self, now: int) -> None:
+    def look(self) -> None:
         """Raises Replay if this request was answered before, KeyReused if the key was used for another one."""
-        row = self._row(now) if self.key else None
+        row = self._row() if self.key else None
         if row is None:
             return
         if row.request not in (self.digest, ""):
@@ -68,12 +68,12 @@ class Once:
             return work()
         try:
             with write():
-                self.look(now)
+                self.look()
                 self._reserve(now)
                 answer = work()
                 KeptAnswer.update(response=self.dump(answer)).where(*self._mine()).execute()
         except peewee.IntegrityError:
-            self.look(now)  # the same request arrived at the same time, and was first
+            self.look()  # the same request arrived at the same time, and was first
             raise
         return answer
 
@@ -84,10 +84,11 @@ class Once:
                 KeptAnswer.update(response=self.dump(answer)).where(*self._mine()).execute()
         return answer
 
-    def _row(self, now: int) -> Any:
+    def _row(self) -> Any:
+        """However old: the clock may have jumped, and what is too old is deleted elsewhere, see ops/retention.py."""
         callers = KeptAnswer.caller.in_([self.caller, ANYBODY])
         mine = (KeptAnswer.operation == self.operation, callers, KeptAnswer.key == self.key)
-        return KeptAnswer.get_or_none(*mine, KeptAnswer.created_at > now - KEEP_MS)
+        return KeptAnswer.get_or_none(*mine)
 
     def _mine(self) -> tuple[Any, ...]:
         return (
@@ -98,7 +99,6 @@ class Once:
 
     def _reserve(self, now: int) -> None:
         """On PostgreSQL, the same request arriving meanwhile waits here until this transaction ends."""
-        KeptAnswer.delete().where(KeptAnswer.created_at <= now - KEEP_MS).execute()
         KeptAnswer.create(
             operation=self.operation,
             caller=self.caller,
@@ -110,7 +110,7 @@ class Once:
 
 
 def prune(now: int) -> int:
-    """Delete the answers that are no longer given; returns how many."""
+    """Delete the answers that are given no longer; returns how many."""
     with write():
         return int(KeptAnswer.delete().where(KeptAnswer.created_at <= now - KEEP_MS).execute())
 

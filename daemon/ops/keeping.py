@@ -38,6 +38,8 @@ class Beside(StrEnum):
 
     AUDIT = "audit"
     HANDOVERS = "handovers"
+    ANSWERS = "answers"  #: kept for repeated requests
+    STARTED = "started"  #: drafts that were started, people of series that have ended
 
 
 class Other(StrEnum):

@@ -48,8 +48,6 @@ def prune(settings: Settings, now: int) -> None:
         sweeps.finish_stops,
         receipts.expire_due,
         commands.prune,
-        create.forget_answers,
-        idempotency.prune,
         enqueue.sweep,
         person_keys.complete,
         row_sets.sweep,
@@ -62,13 +60,17 @@ def prune(settings: Settings, now: int) -> None:
         notices.prune,
     ):
         work(now)
+    keeping.by_age(Beside.ANSWERS, now, lambda: create.forget_answers(now) + idempotency.prune(now))
     keeping.by_age(Other.REPLIES, now, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS))
     keeping.by_age(Other.EVIDENCE, now, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS))
     keeping.by_age(Beside.HANDOVERS, now, lambda: forgetting.handovers(now))
     tallies.lengthen()
-    leftovers.forget_started(settings, now)
+    keeping.by_age(
+        Beside.STARTED,
+        now,
+        lambda: leftovers.forget_started(settings, now) + leftovers.forget_people_of_series(settings, now),
+    )
     keeping.by_age(Other.DRAFTS, now, lambda: leftovers.forget_untouched(settings, now))
-    leftovers.forget_people_of_series(settings, now)
     keeping.by_age(Other.UPLOADS, now, lambda: sum(stored.prune(settings, leftovers.attachments, now)))
     uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
 

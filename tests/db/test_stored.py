@@ -115,6 +115,19 @@ def test_a_draft_goes_a_while_after_its_campaign_was_made(hand: Hand, make_setti
     assert 2 == Job.select().count()
 
 
+def test_a_clock_that_jumps_takes_no_answer_away(hand: Hand, settings: Any) -> None:
+    """Set right again, the same request makes nothing new, a caller's and a page's; nor is a started draft gone."""
+    first = hand.queue(1, key="k")
+    once = idempotency.Once("POST /send", "api", "k", "digest")
+    once.run(lambda: "done", hand.clock())
+    Draft.create(id="started", created_by="kim", created_at=hand.clock(), updated_at=hand.clock(), job=first.id)
+    retention.prune(settings, hand.clock())
+    retention.prune(settings, hand.clock() + 400 * DAY_MS)
+    with pytest.raises(idempotency.Replay):
+        once.run(lambda: "twice", hand.clock() + 400 * DAY_MS)
+    assert (first.id, 1) == (hand.queue(1, key="k").id, Draft.select().count())
+
+
 def test_callers_answers_go_when_they_are_no_longer_given(hand: Hand, settings: Any) -> None:
     """By the hourly work, also where no caller comes with another key."""
     once = idempotency.Once("POST /send", "api", "k", "digest")

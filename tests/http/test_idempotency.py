@@ -113,13 +113,14 @@ async def test_what_was_refused_may_be_mended_under_the_same_key(api: Caller) ->
 
 
 async def test_an_answer_is_kept_for_seven_days(api: Caller) -> None:
-    """Then the key is a new one, and what was kept is deleted."""
+    """Then what was kept is deleted by the hourly work, and the key is a new one."""
     first = await api.post("/send", SEND, headers=KEYED)
     kept = KeptAnswer.get()
     KeptAnswer.update(created_at=kept.created_at - idempotency.KEEP_MS + 60_000).execute()
     assert first == await api.post("/send", SEND, headers=KEYED)
     KeptAnswer.update(created_at=kept.created_at - idempotency.KEEP_MS - 1).execute()
     await api.post("/send", SEND, headers={"Idempotency-Key": "k-2"})
+    assert 1 == idempotency.prune(kept.created_at)
 
     assert ["k-2"] == [row.key for row in KeptAnswer.select()]
     again = await api.post("/send", SEND | {"message": "Another week"}, headers=KEYED)
