@@ -87,6 +87,43 @@ def test_a_failure_from_which_whatsapp_recovers_is_none(clock: Monotonic) -> Non
     assert Receipt("row0", Ack.SENT) == wait.step(seen("sent"))
 
 
+@pytest.mark.parametrize("acks", [("sent", "failed", "delivered"), ("failed", "read", None)])
+def test_a_failed_picture_of_an_album_is_not_nothing(clock: Monotonic, acks: tuple[str | None, ...]) -> None:
+    """Sent again as a whole, the others would arrive twice."""
+    wait = waiting(clock, typed=False)
+
+    assert wait.step(seen(*acks)) is None
+    with pytest.raises(errors.SubmitUnknown, match="Only a part of the message was sent"):
+        wait.step(seen(*acks))
+
+
+def test_what_is_on_the_clock_beside_a_failure_is_waited_for(clock: Monotonic) -> None:
+    """It may be sent yet, or fail as well; at the end nobody knows."""
+    wait, late = waiting(clock, typed=False), waiting(clock, typed=False)
+
+    assert [None, None, None] == [wait.step(seen("failed", ack)) for ack in ("pending", "pending", "failed")]
+    with pytest.raises(errors.NotSubmitted):
+        wait.step(seen("failed", "failed"))
+    assert late.step(seen("failed", "pending")) is None
+    assert ticks.SECOND_TRY_S == late.pause_s
+    clock.now += 30.0
+    with pytest.raises(errors.SubmitUnknown, match="on the clock"):
+        late.step(seen("failed", "pending"))
+
+
+def test_a_failure_waits_for_the_rows_of_the_other_files(clock: Monotonic) -> None:
+    """They may come late, and be sent; files that share one row have no others."""
+    wait, shared = waiting(clock, typed=False), waiting(clock, typed=False)
+
+    assert [None, None] == [wait.step(seen("failed", None)) for _ in range(2)]
+    with pytest.raises(errors.SubmitUnknown):
+        wait.step(seen("failed", "sent"))
+    assert [None, None] == [shared.step(seen("failed", None)) for _ in range(2)]
+    clock.now += ticks.SHARED_ROW_S + 0.1
+    with pytest.raises(errors.NotSubmitted):
+        shared.step(seen("failed", None))
+
+
 def test_files_that_share_a_row_count_after_a_while(clock: Monotonic) -> None:
     """The row of the second part may also be late."""
     wait = waiting(clock)

@@ -27,12 +27,19 @@ def row(key: str, *fits: str, own: bool | None = True, ack: str | None = "sent")
         ([row("a", "yes", "yes")], 2, Finding.UNKNOWN),
         ([row("a", "yes", "yes"), row("b", "yes", "yes")], 2, Finding.SENT),
         ([row("a", "yes", "no"), row("b", "no", "yes", ack="pending")], 2, Finding.WAITING),
-        ([row("a", "yes", "no"), row("b", "no", "yes", ack="failed")], 2, Finding.FAILED),
+        ([row("a", "yes", "no", ack="failed"), row("b", "no", "yes", ack="failed")], 2, Finding.FAILED),
+        ([row("a", "yes", "no"), row("b", "no", "yes", ack="failed")], 2, Finding.UNKNOWN),
+        ([row("a", "yes", "yes", ack="failed"), row("b", "yes", "yes", ack="delivered")], 2, Finding.UNKNOWN),
+        ([row("a", "yes", "no", ack="pending"), row("b", "no", "yes", ack="failed")], 2, Finding.WAITING),
+        ([row("a", "yes", "yes", ack="failed")], 2, Finding.UNKNOWN),
     ],
     ids=lambda value: value.value if isinstance(value, Finding) else None,
 )
 def test_findings(rows: list[Row], wanted: int, finding: Finding) -> None:
-    """A row stands for one part, the least of the parts' ticks is the message's, and what is unclear proves nothing."""
+    """A row stands for one part, the least of the parts' ticks is the message's, and what is unclear proves nothing.
+
+    One failed picture of an album is for a person to decide: sent again, the others would arrive twice.
+    """
     assert finding is verdict_of(rows, wanted).finding
 
 

@@ -151,9 +151,13 @@ def verdict_of(rows: list[Row], wanted: int) -> Lookup:
         return Lookup(Finding.ABSENT, refusal(Look.ABSENT))
     if len(found) < wanted:
         return Lookup(Finding.UNKNOWN, refusal(Look.ONLY_PARTS, count=len(found), wanted=wanted))
-    worst = min((row["ack"] or "pending" for row in found), key=lambda ack: _ORDER[ack])
-    if worst == "failed":
+    acks = [row["ack"] or "pending" for row in found]
+    failed = acks.count("failed")
+    if failed == wanted:
         return Lookup(Finding.FAILED, refusal(Look.FAILED))
-    if worst == "pending":
+    if "pending" in acks:
         return Lookup(Finding.WAITING, refusal(Look.WAITING))
+    if failed:  # sent again, the others would arrive twice
+        return Lookup(Finding.UNKNOWN, refusal(Look.FAILED_PARTS, count=failed, wanted=wanted))
+    worst = min(acks, key=lambda ack: _ORDER[ack])
     return Lookup(Finding.SENT, refusal(Look.SENT), Receipt(found[-1]["id"], ACKS[worst]))

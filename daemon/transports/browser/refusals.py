@@ -216,4 +216,8 @@ class Look(Recorded):
         "look_not_opened",
         "WhatsApp does not open the chat now (not on WhatsApp, or blocked), so it cannot be checked.",
     )
+    FAILED_PARTS = (
+        "look_failed_parts",
+        "Of the message's {wanted} parts WhatsApp reports {count} as not sent.",
+    )
     ONLY_PARTS = "look_only_parts", "Only {count} of the message's {wanted} parts are in the chat."

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import TypedDict
 
 from daemon import errors
+from daemon.i18n.coded import refusal
 from daemon.states import Ack
 from daemon.transports.browser.reading import ACKS
 from daemon.transports.browser.refusals import Unsent
@@ -64,7 +65,7 @@ class TickWait:
         self._may_be_ignored = typed
         # Into a chat that was empty, older rows, ticked long ago, may come only now. Ours follows them.
         self._trusted = clicked["count"] > 0
-        self._failing = False
+        self._failed_since: float | None = None  # since when rows have failed and none is on the clock
         self._some_since: float | None = None  # since when a part of the rows has had all its ticks
         self.pause_s = 0.0  #: how long to let the page be before the next look
 
@@ -72,7 +73,7 @@ class TickWait:
     def wait_ms(self) -> int:
         """How long the next look may wait inside the page."""
         left_ms = max(int((self._until - self._clock()) * 1000), 0)
-        return 0 if self._failing else min(SLICE_MS, left_ms)
+        return 0 if self._failed_since is not None else min(SLICE_MS, left_ms)
 
     def step(self, answer: NewRows) -> Receipt | Todo | None:
         """Take one answer. None: look again, after `pause_s`. Raises NotSubmitted, SubmitUnknown."""
@@ -80,10 +81,12 @@ class TickWait:
         found = [row for row in answer["found"] if row]
         acks = [row["ack"] for row in found]
         self._trusted |= "pending" in acks
-        if "failed" in acks:
-            self._note_failed()
+        if "failed" in acks and "pending" not in acks:
+            self._note_failed(acks, len(answer["found"]))
             return None
-        self._failing = False
+        self._failed_since = None
+        if "failed" in acks:
+            self.pause_s = SECOND_TRY_S  # the page does not wait where something has failed
         if self._ticked(acks, len(answer["found"])):
             if self._trusted:
                 return Receipt(found[-1]["id"], min((ACKS[ack] for ack in acks), key=list(Ack).index))
@@ -100,11 +103,16 @@ class TickWait:
             raise errors.SubmitUnknown(Unsent.ON_THE_CLOCK if found else Unsent.NOT_SHOWN)
         return None
 
-    def _note_failed(self) -> None:
-        if self._failing:
+    def _note_failed(self, acks: list[str], parts: int) -> None:
+        """Believed at the second look. Not sent is only what has failed in all its rows: the others would go twice."""
+        again, self.pause_s = self._failed_since is not None, SECOND_TRY_S
+        self._failed_since = self._failed_since or self._clock()
+        if not again:
+            return
+        if any(ack in ACKS for ack in acks):
+            raise errors.SubmitUnknown(Unsent.ONLY_A_PART, error=refusal(Unsent.REPORTED_NOT_SENT))
+        if len(acks) == parts or self._clock() - self._failed_since > SHARED_ROW_S:
             raise errors.NotSubmitted(Unsent.REPORTED_NOT_SENT)
-        self._failing = True
-        self.pause_s = SECOND_TRY_S
 
     def _ticked(self, acks: list[str], parts: int) -> bool:
         """Whether all that is there has a tick, and nothing more is to be expected."""
