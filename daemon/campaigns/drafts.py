@@ -312,7 +312,7 @@ def _guesses(settings: Settings, sheet: Sequence[Row], phone: int | None = None)
     )
     at = found.phone
     cells = [] if at is None else list(islice((row.cells[at] for row in sheet if at < len(row.cells)), SAMPLED))
-    likely = phone_repair.guess_country(cells) or country
+    likely = phone_repair.guess_country(cells, country) or country
     if found.phone is not None:
         columns = columns.model_copy(update=_second(sheet, found, columns, likely))
     return {"columns": columns, "numbers": ChosenNumbers(country=likely)}

@@ -301,7 +301,7 @@ class _Collector:
     def add(self, position: int, value: str, fields: dict[str, str], wrong: Reason | None = None) -> None:
         """wrong: what is the matter with the row beside its number, if anything is."""
         number = phone.read(value, self._country, self._trusted)
-        if self._opt_out and isinstance(number, Reason) and (given := phone.as_given(value)):
+        if self._opt_out and isinstance(number, Reason) and (given := phone.as_given(value, self._country)):
             self.reject(position, value, because(Fault.TAKEN_AS_WRITTEN))
             number = given
         self.take(position, value, number, fields, wrong)

@@ -87,8 +87,10 @@ class Sought:
         plain = digits.lstrip("0")
         if plain in self._whole or any(each in digits for each in self._whole if len(digits) > MOST):
             return True
-        if text.startswith("+") or digits.startswith("00"):
+        if text.startswith("+"):
             return False
+        if digits.startswith("00"):  # in some countries one or two digits follow it: 001 65…, 0031 49…
+            return any(digits.endswith(each) and len(digits) - len(each) in (3, 4) for each in self._whole)
         local = len(plain) >= LEAST and any(len(plain) < len(each) and each.endswith(plain) for each in self._national)
         return plain in self._national or local
 

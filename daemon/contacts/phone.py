@@ -2,7 +2,9 @@
 
 A number with `+` or `00` needs only a length that mobiles of its country have: numbering plans open new ranges before
 libraries know them, and whether it exists WhatsApp tells. A 0 behind the country code is left away where that makes it
-valid. WhatsApp's ids of chats are numbers only where they are made of one (`…@c.us`). What a number without them means:
+valid. In some countries more is dialled than 00 before a country's code (001 in Hong Kong): where the default country's
+way gives another number than a `+` does, the valid one of the two is taken, and of two valid ones none. WhatsApp's ids
+of chats are numbers only where they are made of one (`…@c.us`). What a number without them means:
 
 1. It starts with 0, or `default_country` is set: it is a number of the default country, if valid there.
 2. At least 11 digits that are a valid number behind a `+`: the country code is taken to be there already.
@@ -19,6 +21,7 @@ from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import (
+    CountryCodeSource,
     NumberParseException,
     PhoneMetadata,
     PhoneNumber,
@@ -109,7 +112,7 @@ def read(value: str, default_country: str, trusted: bool = False) -> E164 | Reas
     try:
         return _read(value, default_country)
     except _Refused as refused:
-        given = as_given(value) if trusted else None
+        given = as_given(value, default_country) if trusted else None
         return refused.reason if given is None or _unlike_its_country(given, refused.reason) else given
 
 
@@ -128,7 +131,9 @@ def normalise(value: str, default_country: str) -> E164:
 
 
 def _read(value: str, default_country: str) -> E164:
-    text = _cleaned(value)
+    text, dialled = _cleaned(value)
+    if dialled and default_country:
+        return _dialled(text, default_country.upper())
     if text.startswith("+"):
         return _international(text)
     if text.startswith(("0", "(0")) or default_country:
@@ -142,11 +147,13 @@ def _read(value: str, default_country: str) -> E164:
     raise _Refused(Fault.NO_COUNTRY_IN_FRONT)
 
 
-def as_given(value: str) -> E164 | None:
-    """A number with `+` of 8 to 15 digits, whether or not any numbering plan has it; None when it is not even that, or
-    has a 0 behind its country's code that belongs to no number."""
+def as_given(value: str, default_country: str) -> E164 | None:
+    """A number with `+` of 8 to 15 digits, whether or not any numbering plan has it; None when it is not even that, has
+    a 0 behind its country's code that belongs to no number, or is dialled otherwise in the default country."""
     try:
-        text = _cleaned(value)
+        text, dialled = _cleaned(value)
+        if dialled and default_country and _otherwise(text, default_country.upper()):
+            return None
         number = phonenumbers.parse(text) if text.startswith("+") else None
         if number is not None:
             _without_zero(text, number)
@@ -209,6 +216,40 @@ def _international(text: str) -> E164:
         return _valid(text, None)
     _refuse_length(number)
     return _e164(number)
+
+
+def _dialled(text: str, country: str) -> E164:
+    """A number whose + is written as 00, in a country where it may be that digits more are dialled in its place."""
+    there = _otherwise(text, country)
+    ways = [number for way in (text, there) if way and (number := _taken(way))]
+    ways = list(filter(_parsed, ways)) or ways
+    if len(ways) > 1 and ways[0] != ways[1]:
+        raise _Refused(Fault.AMBIGUOUS, abroad=ways[0], home=ways[1])
+    return ways[0] if ways else _international(text)  # says why not
+
+
+def _taken(text: str) -> E164 | None:
+    """As `_international`; None where it is refused."""
+    try:
+        return _international(text)
+    except _Refused:
+        return None
+
+
+def _otherwise(text: str, country: str) -> E164 | None:
+    """What it is if 00, here a +, begins what the country's people dial before a country's code; None where that is the
+    same number, or they dial something else."""
+    try:
+        number = phonenumbers.parse("00" + text[1:], country, keep_raw_input=True)
+    except NumberParseException:
+        return None
+    if number.country_code_source != CountryCodeSource.FROM_NUMBER_WITH_IDD:
+        return None
+    there = _e164(number)
+    try:
+        return None if there == _e164(phonenumbers.parse(text)) else there
+    except NumberParseException:
+        return there
 
 
 def _without_zero(text: str, number: PhoneNumber) -> E164 | None:
@@ -304,8 +345,9 @@ def today(number: PhoneNumber) -> E164 | None:
     return E164(key) if key != PersonKey(given) and _parsed(key) else None
 
 
-def _cleaned(value: str) -> str:
-    """The bare number: digits and separators, with + in front if international. Raises _Refused."""
+def _cleaned(value: str) -> tuple[str, bool]:
+    """The bare number: digits and separators, with + in front if international; and whether that was written as 00.
+    Raises _Refused."""
     text = value.strip() if len(value) <= _LONGEST_LINK else "x" * _LONGEST
     if not _PLAIN.fullmatch(text):
         text = _unwrapped(text)
@@ -321,7 +363,8 @@ def _cleaned(value: str) -> str:
         raise _Refused(Fault.DECIMALS)
     if _DATE.fullmatch(text):
         raise _Refused(Fault.DATE)
-    text = _PREFIX.sub("+", text, count=1) if _PREFIX.match(text) else text
+    prefix = _PREFIX.match(text)
+    text = "+" + text[prefix.end() :] if prefix else text
     if text.count("+") > 1 or len([part for part in _BETWEEN_TWO.split(text) if digits(part) >= SHORTEST]) > 1:
         raise _Refused(Fault.SEVERAL)
     if _EXTENSION.search(text):
@@ -330,7 +373,7 @@ def _cleaned(value: str) -> str:
         raise _Refused(Fault.LETTERS)
     if digits(text) > 20:
         raise _Refused(Fault.TOO_MANY)
-    return text
+    return text, prefix is not None and "+" not in prefix[0]
 
 
 def _unwrapped(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -177,6 +177,8 @@ def _damage(value: str, text: str, number: E164, country: str) -> Kind:
 
 def _repaired(text: str, country: str, why: Reason) -> Diagnosis:
     """What a cell that cannot be read most likely was."""
+    if why.code is Fault.AMBIGUOUS:
+        return _of_two(dict(why.values))
     if scientific := _SCIENTIFIC.fullmatch(text):
         return _whole(scientific[1], scientific[2], country)
     ways = (
@@ -232,6 +234,11 @@ def _without_extension(text: str, country: str) -> Diagnosis | None:
 def _dialled(text: str, country: str) -> Diagnosis | None:
     found = _DIALLED.match(text)
     number = _valid("+" + text[found.end() :]) if found else None
+    home = _parsed_valid(text, country)
+    plain = _valid("+" + text[2:]) if text.startswith("00") else None
+    for other in (plain, number):
+        if other and home and other != home:
+            return _of_two({"abroad": other, "home": home})
     return Diagnosis(Kind.PREFIX, suggestion=number) if number else None
 
 
@@ -276,20 +283,36 @@ def _likelier(text: str, country: str) -> Diagnosis | None:
     abroad, home = _valid("+" + digits), _parsed_valid(text, country)
     if not abroad or not home or abroad == home:
         return None
+    return _of_two({"abroad": abroad, "home": home})
+
+
+def _of_two(numbers: Mapping[str, str]) -> Diagnosis:
+    """It could be either number."""
+    abroad, home = E164(numbers["abroad"]), E164(numbers["home"])
     both = because(Fault.AMBIGUOUS, abroad=abroad, home=home, sentence=f"{abroad} / {home}")
     return Diagnosis(Kind.AMBIGUOUS, suggestion=home if _type(home) in _MOBILE else abroad, why=both)
 
 
-def guess_country(values: Iterable[str]) -> str:
-    """The country that most of the numbers with a country code are of; "" when none has one."""
+def guess_country(values: Iterable[str], country: str = "") -> str:
+    """The country that most of the numbers with a country code are of; "" when none has one. country: in which they
+    are dialled, "" where that is not known."""
     found: Counter[str] = Counter()
     for value in values:
         text = _visible(value)
-        if text.startswith(("+", "00")) and (number := _parsed(_valid("+" + text.lstrip("+0")) or "", "")):
+        if text.startswith(("+", "00")) and (number := _abroad(text, country)):
             region = phonenumbers.region_code_for_number(number)
             if region and region.isalpha():
                 found[region] += 1
     return found.most_common(1)[0][0] if found else ""
+
+
+def _abroad(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    """A number with its country's code, also with zeros that do not belong there."""
+    found = phone.read(text, country) if country and text.startswith("00") else None
+    if isinstance(found, Reason) and found.code is Fault.AMBIGUOUS:
+        return None
+    number = _valid("+" + text.lstrip("+0")) if found is None or isinstance(found, Reason) else found
+    return _parsed(number, "") if number else None
 
 
 def _visible(value: str) -> str:

@@ -343,7 +343,7 @@ def _written_to(settings: Settings, number: str) -> E164:
     try:
         return _one_number(settings, number)
     except errors.InvalidNumber:
-        if (given := phone.as_given(number)) and _in_a_campaign(given):
+        if (given := phone.as_given(number, settings.default_country)) and _in_a_campaign(given):
             return given
         raise
 
@@ -359,7 +359,7 @@ def _listed_number(settings: Settings, number: str) -> E164:
     try:
         return _one_number(settings, number)
     except errors.InvalidNumber:
-        if given := phone.as_given(number):
+        if given := phone.as_given(number, settings.default_country):
             return given
         raise
 

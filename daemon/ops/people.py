@@ -75,10 +75,11 @@ class Known:
 
 def sought(settings: Settings, number: str) -> Sought:
     """Who has that number, as a campaign would read it. Raises InvalidNumber."""
+    country = directory.with_country(settings).default_country
     try:
-        plain = importer.one(number, directory.with_country(settings).default_country)
+        plain = importer.one(number, country)
     except errors.InvalidNumber:
-        given = phone.as_given(number)
+        given = phone.as_given(number, country)
         if not given:
             raise
         plain = E164(given)

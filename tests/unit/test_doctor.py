@@ -52,7 +52,7 @@ SUGGESTED = [  # cell, country, kind, the number it most likely was
     ("+49 30 23125 001 ext. 12", "", Kind.EXTENSION, "+493023125001"),
     ("(202) 555-0123 x77", "US", Kind.EXTENSION, "+12025550123"),
     ("011 49 151 12345678", "", Kind.PREFIX, MOBILE),
-    ("0011 49 151 12345678", "AU", Kind.PREFIX, MOBILE),
+    ("0011 49 151 12345678", "", Kind.PREFIX, MOBILE),
     ("8~10 49 151 12345678", "RU", Kind.PREFIX, MOBILE),
     ("+49l51l2345678", "", Kind.SIGNS, MOBILE),
     ("+49 151 I2345678", "", Kind.SIGNS, MOBILE),
@@ -155,3 +155,9 @@ def test_whatever_is_in_a_cell_it_has_a_diagnosis(cell, country):
     assert expected == found.number
     if found.suggestion:
         assert found.suggestion == phone.normalise(found.suggestion, "")
+
+
+def test_the_country_is_guessed_by_what_is_dialled_in_ones_own():
+    """001 is dialled in Hong Kong, and is no +1."""
+    cells = ["001 65 9234 5678", "001 49 151 23456789", "001 1 305 555 1234", "001 49 151 23456788"]
+    assert ["DE", ""] == [phone_repair.guess_country(cells, "HK"), phone_repair.guess_country(cells[:1], "HK")]

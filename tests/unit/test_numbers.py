@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import errors
-from daemon.contacts import phone, phone_repair
+from daemon.contacts import importer, phone, phone_repair
 from daemon.contacts.phone_repair import Kind
 from daemon.contacts.reasons import Fault, Reason
 from tests.support import growth
@@ -232,8 +233,9 @@ def test_a_brazilian_placeholder_for_the_carrier_is_left_away() -> None:
 
 def test_a_well_formed_number_may_be_taken_as_it_is() -> None:
     """8 to 15 digits behind a plus, whatever the numbering plan says; anything else is None."""
-    assert ["+1234567890", "+9876543210"] == [phone.as_given("+1234567890"), phone.as_given("+98 76543210")]
-    assert [None] * 4 == [phone.as_given(value) for value in ("1234567890", "+1234567", "+0123456789", "+" + "1" * 16)]
+    assert ["+1234567890", "+9876543210"] == [phone.as_given("+1234567890", ""), phone.as_given("+98 76543210", "DE")]
+    values = ("1234567890", "+1234567", "+0123456789", "+" + "1" * 16)
+    assert [None] * 4 == [phone.as_given(value, "") for value in values]
 
 
 def test_a_number_with_two_meanings_is_refused_with_both() -> None:
@@ -242,6 +244,113 @@ def test_a_number_with_two_meanings_is_refused_with_both() -> None:
 
     assert "+919876543210" in reason
     assert "+49919876543210" in reason
+
+
+@pytest.mark.parametrize(
+    ("value", "country", "abroad", "home"),
+    [
+        ("001 65 9234 5678", "HK", "+16592345678", "+6592345678"),
+        ("(001) 65-9234-5678", "hk", "+16592345678", "+6592345678"),
+        ("Mobile: ００１ 65 9234 5678", "HK", "+16592345678", "+6592345678"),
+        ("001 65 8234 5678", "TH", "+16582345678", "+6582345678"),
+        ("002 33 2 31 23 45 67", "KR", "+233231234567", "+33231234567"),
+        ("009 1 202 555 0123", "NG", "+912025550123", "+12025550123"),
+        ("0049 1512 3456789", "SG", "+4915123456789", "+915123456789"),
+    ],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_where_more_than_00_is_dialled_a_number_with_two_meanings_is_refused(
+    value: str, country: str, abroad: str, home: str, trusted: bool
+) -> None:
+    """Also of programs, and of those who must not be written to; a person is offered both."""
+    found = phone.read(value, country, trusted)
+    assert isinstance(found, Reason)
+    assert (Fault.AMBIGUOUS, {"abroad": abroad, "home": home}) == (found.code, dict(found.values))
+    assert phone.as_given(value, country) is None
+    opted_out = importer.parse_numbers([value], country, opt_out=True)
+    assert ([], [found]) == (opted_out.contacts, [each.why for each in opted_out.rejected])
+    diagnosed = phone_repair.diagnose(value, country)
+    assert (None, Kind.AMBIGUOUS) == (diagnosed.number, diagnosed.kind)
+    assert f"{abroad} / {home}" in diagnosed.reason
+    for more in ("Wei", "(Wei)", "ext. 12", f"/ {value[:-1]}1"):
+        other = phone_repair.diagnose(f"{value} {more}", country)
+        assert other.number is None and (other.kind is Kind.AMBIGUOUS or other.suggestion is None)
+    assert abroad == phone.read(value, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "country", "number"),
+    [
+        ("001 44 7911 123456", "HK", "+447911123456"),
+        ("0031 31 6 12345678", "BR", "+31612345678"),
+        ("0021 1 305 555 1234", "BR", "+13055551234"),
+        ("0011 44 7911 123456", "AU", "+447911123456"),
+        ("000 49 151 23456789", "KE", "+4915123456789"),
+        ("007 7 912 345 67 89", "TH", "+79123456789"),
+        ("0065 9234 5678", "HK", "+6592345678"),
+        ("0049 151 23456789", "HK", "+4915123456789"),
+        ("0049 151 23456789", "KR", "+4915123456789"),
+        ("0066 81 234 5678", "JP", "+66812345678"),
+        ("00+16592345678", "HK", "+16592345678"),
+        ("+00 1 659 234 5678", "HK", "+16592345678"),
+    ],
+)
+def test_what_is_dialled_in_the_country_is_understood(value: str, country: str, number: str) -> None:
+    """The 00 of others, too, where it is the only one that makes it valid."""
+    assert number == phone.read(value, country)
+    assert number == phone_repair.diagnose(value, country).number
+
+
+def test_where_neither_is_in_a_known_range_nobody_guesses() -> None:
+    found = phone.read("001 65 2234 5678", "HK", trusted=True)
+    assert isinstance(found, Reason)
+    assert "+6522345678" not in (phone.as_given("001 65 2234 5678", "HK"), found)
+
+
+DIALLED = {
+    "HK": ("001", "002", "009"), "SG": ("001", "002", "008"), "TH": ("001", "007", "009"), "ID": ("008", "009"),
+    "KR": ("001", "002", "00700"), "KH": ("001", "007"), "TW": ("002", "009"), "CO": ("005", "007", "009"),
+    "NG": ("009",), "BR": ("0014", "0015", "0021", "0031", "0041"), "AU": ("0011",), "KE": ("000",), "UG": ("000",),
+    "TZ": ("000",), "MN": ("001",), "GY": ("001",), "BO": ("0010",),
+}  # fmt: skip
+
+
+def _mobiles() -> list[str]:
+    """One of every country, as it is read with a plus."""
+    kind = phonenumbers.PhoneNumberType.MOBILE
+    examples = [phonenumbers.example_number_for_type(each, kind) for each in sorted(phonenumbers.SUPPORTED_REGIONS)]
+    written = [phonenumbers.format_number(each, phonenumbers.PhoneNumberFormat.E164) for each in examples if each]
+    return [each for each in written if phone.read(each, "") == each]
+
+
+def test_no_way_to_dial_abroad_leads_to_somebody_else() -> None:
+    """Countries' mobiles by every exit code: the number itself, or refused with it among the two."""
+    wrong, mobiles = [], _mobiles()
+    for country, codes in DIALLED.items():
+        for at, code in enumerate(codes):
+            for number in mobiles[at::6]:
+                found = phone.read(code + number[1:], country, trusted=True)
+                named = dict(found.values).values() if isinstance(found, Reason) else [found]
+                wrong += [] if number in named else [(country, code, number, found)]
+    assert not wrong
+
+
+def test_where_00_is_dialled_it_is_a_plus() -> None:
+    """In every such country, for every other one's mobiles."""
+    plain = [
+        each
+        for each in sorted(phonenumbers.SUPPORTED_REGIONS)
+        if (known := phonenumbers.PhoneMetadata.metadata_for_region(each)) and known.international_prefix == "00"
+    ]
+    assert len(plain) > 150
+    mobiles = _mobiles()
+    wrong = [
+        (country, number)
+        for at, country in enumerate(plain)
+        for number in mobiles[at % 20 :: 20]  # over all countries each several times
+        if phone.read("00" + number[1:], country) != number
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize(
