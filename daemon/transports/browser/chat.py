@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+#: Which chat has to be open, for the page's `rightTitle`: its title and digits.
+Want = dict[str, str | None]
+
 
 @dataclass(frozen=True)
 class Chat:
@@ -20,6 +23,6 @@ class Chat:
     left: int
     draft: str = ""
 
-    def want(self) -> dict[str, str | None]:
+    def want(self) -> Want:
         """What the page has to find before it sends."""
         return {"title": self.title, "digits": self.digits}

@@ -14,7 +14,7 @@ from daemon import errors
 from daemon.formats import notations
 from daemon.states import E164, Hold
 from daemon.transports.browser.bridge import Abandoned, Interrupted, Operation, Surface
-from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.chat import Chat, Want
 from daemon.transports.browser.leftovers import Leftovers, new_marker
 from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import LINK, OPEN_MS, Screens
@@ -112,7 +112,8 @@ class Chats:
         if chat and chat["composer"]:
             same = before is not None and before["title"] == chat["title"]
             seen = before["draft"] if before is not None and same else None
-            chat["draft"] = self._leftovers.without_marker(digits, seen, chat["draft"] or "")
+            want: Want | None = {"title": chat["title"], "digits": digits} if chat["title"] else None
+            chat["draft"] = self._leftovers.without_marker(digits, seen, chat["draft"] or "", want)
         return chat
 
     def _by_search(self, digits: str, operation: Operation) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from daemon.formats import filenames
 from daemon.states import Kind
 from daemon.transports import parts
 from daemon.transports.browser.bridge import CTRL, SHIFT, Operation, Surface
+from daemon.transports.browser.chat import Want
 from daemon.transports.browser.refusals import Unsent
 from daemon.transports.browser.screens import Screens, beginning
 from daemon.transports.protocol import Attachment, Outgoing
@@ -99,44 +100,51 @@ class Box:
         self._surface = surface
         self._where = where
 
-    def clear(self) -> None:
-        """Empty the box. Raises NotSubmitted when something stays in it."""
+    def clear(self, want: Want | None = None) -> None:
+        """Empty the box. want: whose it is. Raises NotSubmitted when something stays in it, or another chat is open."""
         for attempt in range(3):
-            state = self._surface.ask("focus", where=self._where, wait_ms=3_000)
+            state = self._surface.ask("focus", where=self._where, want=want, wait_ms=3_000)
             if state is None:
+                self._require_open(want)
                 raise errors.NotSubmitted(Unsent.TEXT_BOX_GONE)
             if not state["text"].strip("\n"):
                 return
             if attempt:
-                self._surface.ask("selectAll", where=self._where)
+                self._surface.ask("selectAll", where=self._where, want=want)
             else:
                 self._surface.key("a", "KeyA", 65, modifiers=CTRL)
+            self._require_open(want)  # in a chat that opens from now on nothing is selected
             self._surface.key("Delete", "Delete", 46)
             if self._surface.ask("readBack", where=self._where, text="", wait_ms=500)["same"]:
                 return
         raise errors.NotSubmitted(Unsent.OLD_DRAFT_STAYS)
 
-    def fill(self, text: str, rows: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _require_open(self, want: Want | None) -> None:
+        if want is not None and not self._surface.ask("isOpen", want=want):
+            raise errors.NotSubmitted(Unsent.CHAT_CHANGED_OVER)
+
+    def fill(self, text: str, rows: dict[str, Any] | None = None, want: Want | None = None) -> dict[str, Any]:
         """Put `text` into the empty box and read it back. Returns what the page says about the chat after that.
 
-        rows: what the page's `settled` should wait for as well.
+        rows: what the page's `settled` should wait for as well. want: see clear.
         """
-        ways = (
-            [self._by_lines, self._by_paste, self._surface.type]
-            if "\n" in text
-            else [self._surface.type, self._by_paste]
-        )
+        ways = ["lines", "paste", "type"] if "\n" in text else ["type", "paste"]
         back: dict[str, Any] = {}
         for way in ways:
-            self.clear()
-            way(text)
+            self.clear(want)
+            if way == "lines":
+                self._by_lines(text)
+            elif way == "paste":
+                self._surface.ask("paste", where=self._where, want=want, text=text)
+            else:
+                self._surface.type(text)
             back = self._surface.ask("readBack", where=self._where, text=text, wait_ms=1_500, rows=rows)
             if back["same"]:
                 return back
-            log.warning("composer.differed", way=way.__name__.strip("_"), length=back["length"], expected=len(text))
+            log.warning("composer.differed", way=way, length=back["length"], expected=len(text))
         if back["close"]:  # all lines are there; only empty lines differ
             return back
-        self.clear()
+        self.clear(want)
         raise errors.NotSubmitted(Unsent.TEXT_NOT_ACCEPTED)
 
     def _by_lines(self, text: str) -> None:
@@ -146,12 +154,6 @@ class Box:
                 self._surface.key("Enter", "Enter", 13, modifiers=SHIFT, text="\r")
             if line:
                 self._surface.type(line)
-
-    def _at_once(self, text: str) -> None:
-        self._surface.type(text)
-
-    def _by_paste(self, text: str) -> None:
-        self._surface.ask("paste", where=self._where, text=text)
 
 
 class Attacher:

@@ -75,7 +75,7 @@ class Incoming:
         if not rows or any(row["own"] for row in rows):
             return False
         read = self._back(frozenset(), 0, operation)
-        if read is None or len(read["rows"]) <= len(rows):
+        if read is None or read["title"] != chat.title or len(read["rows"]) <= len(rows):
             return False
         self.note(chat.digits, read["rows"])
         return True
@@ -137,12 +137,14 @@ class Incoming:
     def _read_number(self, digits: str, chat: Unread, operation: Operation) -> Heard | None:
         """Open it by number, like a recipient's chat: it is in no list, or far down in it and already read."""
         try:
-            self._chats.open(E164(f"+{digits}"), operation)
+            title = self._chats.open(E164(f"+{digits}"), operation).title
         except errors.ChatBarred:  # its rows can still be read, if it is the right one
-            if not self._surface.ask("chatNow", digits=digits)["number"]:
+            at = self._surface.ask("chatNow", digits=digits)
+            if not at["number"]:
                 return None
+            title = at["title"]
         read = self._back(chat.landmarks, chat.count, operation)
-        return None if read is None else _heard(digits, read["rows"])
+        return None if read is None or read["title"] != title else _heard(digits, read["rows"])
 
     def _back(self, landmarks: frozenset[str], count: int, operation: Operation) -> dict[str, Any] | None:
         """The rows of the open chat, back to one of the landmarks and to all `count` unread ones; without landmarks,

@@ -19,7 +19,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from daemon import errors
 from daemon.transports import parts
 from daemon.transports.browser.bridge import Interrupted, Surface
-from daemon.transports.browser.chat import Chat
+from daemon.transports.browser.chat import Chat, Want
 from daemon.transports.browser.composing import Box
 
 if TYPE_CHECKING:
@@ -96,24 +96,24 @@ class Leftovers:
             if (at["title"], left) != (written.chat.title, written.chat.left) or not at["composer"]:
                 return
             if self.ours(written.chat.digits, at["draft"]):
-                Box(self._surface, "composer").clear()
+                Box(self._surface, "composer").clear(written.chat.want())
                 self._texts.pop(written.chat.digits, None)
                 log.info("composer.cleared")
 
-    def without_marker(self, digits: str, before: str | None, after: str) -> str:
+    def without_marker(self, digits: str, before: str | None, after: str, want: Want | None) -> str:
         """Remove our marker from the composer of the chat with `digits`, which it has proved.
 
-        before: the composer's text when WhatsApp was asked, if this chat was open then; after: its text now. A person's
-        text stays: WhatsApp puts the marker after it, or in its place. Returns what is left.
+        before: the composer's text when WhatsApp was asked, if this chat was open then; after: its text now. want: see
+        Box.clear. A person's text stays: WhatsApp puts the marker after it, or in its place. Returns what is left.
         """
         rest = _MARKER.sub("", after)
         theirs = rest if _plain(rest) else before or ""
         box = Box(self._surface, "composer")
         if self.ours(digits, theirs):
-            box.clear()
+            box.clear(want)
             return ""
         theirs = _MARKER.sub("", theirs)
-        box.fill(theirs)
+        box.fill(theirs, want=want)
         return theirs
 
 

@@ -194,7 +194,7 @@ class Page:
                 raise errors.ChatInUse(Unsent.CHAT_IN_USE)
             self.leftovers.began(chat, "" if first.files else first.text, files=bool(first.files))
             if first.files:
-                self._composer.clear()
+                self._composer.clear(chat.want())
                 back = self._not_blank(
                     self._surface.ask("readBack", where="composer", text="", wait_ms=500, rows=rows),
                     "",
@@ -203,7 +203,7 @@ class Page:
                 )
                 self._attacher.attach(first, parcels, operation)
             else:
-                back = self._not_blank(self._composer.fill(first.text, rows), first.text, chat, operation)
+                back = self._not_blank(self._composer.fill(first.text, rows, chat.want()), first.text, chat, operation)
                 if not back["attach"]:
                     self._note_missing_attach()
             self.incoming.note(chat.digits, back["heard"])
@@ -214,17 +214,23 @@ class Page:
 
     def _not_blank(self, back: dict[str, Any], text: str, chat: Chat, operation: Operation) -> dict[str, Any]:
         """What was read back, anew if more of the chat's messages came only now. A new chat may be blank, no other."""
-        _require_whole(back)
+        self._judge(back, chat)
         if back["painted"] and not self.incoming.catch_up(chat, back["heard"], operation):
             return back
+        rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
+        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
+        self._judge(again, chat)
+        return again
+
+    def _judge(self, back: dict[str, Any], chat: Chat) -> None:
+        """What was read back is of the chat that was proved, and has all that we look for. Raises NotSubmitted."""
+        _require_same(back, chat)
+        if back["lost"]:
+            raise errors.PartMissing(Unsent.PARTS_MISSING, back["lost"], parts=", ".join(back["lost"]))
         if not back["painted"] and not self._surface.ask("awaitPaint", digits=chat.digits, wait_ms=BLANK_MAX_MS):
             self.discard()
             self._surface.open()
             raise errors.NotSubmitted(Unsent.CHAT_BLANK)
-        rows = {"max_ms": 2_000, "quiet_ms": 60, "empty_ms": EMPTY_MS}
-        again: dict[str, Any] = self._surface.ask("readBack", where="composer", text=text, wait_ms=500, rows=rows)
-        _require_whole(again)
-        return again
 
     def _note_missing_attach(self) -> None:
         if self._attach_seen:
@@ -270,8 +276,11 @@ class Page:
 
     def _compose_next(self, parcel: Parcel, prepared: Prepared, operation: Operation) -> dict[str, Any]:
         if not parcel.files:
-            return self._composer.fill(parcel.text)
-        back: dict[str, Any] = self._surface.ask("readBack", where="composer", text="", wait_ms=2_000)
+            back: dict[str, Any] = self._composer.fill(parcel.text, None, prepared.chat.want())
+            _require_same(back, prepared.chat)
+            return back
+        back = self._surface.ask("readBack", where="composer", text="", wait_ms=2_000)
+        _require_same(back, prepared.chat)
         self._attacher.attach(parcel, prepared.parcels, operation)
         return back
 
@@ -344,7 +353,7 @@ class Page:
         return self._looking_back.look_up(message, mark, operation, self._handed)
 
 
-def _require_whole(back: dict[str, Any]) -> None:
-    """Messages that came after the chat was proved have all that we look for. Raises PartMissing."""
-    if back["lost"]:
-        raise errors.PartMissing(Unsent.PARTS_MISSING, back["lost"], parts=", ".join(back["lost"]))
+def _require_same(back: dict[str, Any], chat: Chat) -> None:
+    """What was read back is of the chat that was proved. Raises NotSubmitted."""
+    if back["title"] != chat.title:
+        raise errors.NotSubmitted(Unsent.CHAT_CHANGED_OVER)

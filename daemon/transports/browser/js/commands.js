@@ -2,7 +2,7 @@
 
 const COMMANDS = {
   observe, clickInDialog, acceptDialog, openChat, arrive, chatNow: ({ digits }) => chatNow(digits), focus, selectAll,
-  newestRows, paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, leavePanel, pickResult,
+  newestRows, isOpen: ({ want }) => rightTitle(want), paste, readBack, send, awaitRow, chooseInput, awaitPreview, leavePreview, history, older, newest, openPanel, leavePanel, pickResult,
   awaitPaint, listedTicks, unread, heard, readRows, openListed, missing, screenText, click: ({ name }) => clickFirst(name), settled,
   canonical: ({ text }) => canonical(text), title, openEntry, submitNumber, logOut, faulty, structure,
 };

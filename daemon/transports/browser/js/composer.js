@@ -24,10 +24,13 @@ function bar() {
 
 const box = (where) => (where === "caption" ? captionBox() : composer());
 
-// Put the caret into the composer or the caption box. Returns what stands in it, null when there is no box.
-async function focus({ where, wait_ms }) {
-  await until(() => box(where) || (where === "composer" && bar()), wait_ms);
-  const el = box(where);
+// The box, unless another chat than `want` is open (see rightTitle); null asks nothing.
+const boxOf = (where, want) => (!want || rightTitle(want) ? box(where) : null);
+
+// Put the caret into the composer or the caption box. Returns what stands in it, null when there is no such box.
+async function focus({ where, want = null, wait_ms }) {
+  await until(() => (box(where) && (!want || title())) || (where === "composer" && bar()), wait_ms);
+  const el = boxOf(where, want);
   if (!el) return null;
   el.focus();
   if (document.activeElement !== el && !el.contains(document.activeElement)) el.dispatchEvent(new MouseEvent("mousedown", { bubbles: true })), el.focus();
@@ -41,8 +44,8 @@ async function focus({ where, wait_ms }) {
 }
 
 // Select all in the box, for a Delete key that follows.
-function selectAll({ where }) {
-  const el = box(where);
+function selectAll({ where, want = null }) {
+  const el = boxOf(where, want);
   if (!el) return false;
   el.focus();
   const range = document.createRange();
@@ -52,8 +55,9 @@ function selectAll({ where }) {
   return true;
 }
 
-function paste({ where, text }) {
-  const el = box(where);
+function paste({ where, want = null, text }) {
+  const el = boxOf(where, want);
+  if (!el) return;
   const data = new DataTransfer();
   data.setData("text/plain", text);
   el.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
