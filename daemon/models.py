@@ -493,7 +493,7 @@ class Unfinished(Table):
 
 class Kept(Table):
     """When what has become too old of a kind was last looked for, and last removed; removed: how much then, total: how
-    much ever. Kinds with a ? behind them: see `ops/keeping.py`."""
+    much ever. Kinds with a ? behind them: see `ops/keeping.py`; series: `ops/repeating.py`."""
 
     kind = peewee.CharField(primary_key=True, max_length=16)
     run_at = peewee.BigIntegerField()

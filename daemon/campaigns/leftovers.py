@@ -29,7 +29,9 @@ def attachments() -> set[str]:
     found = {each for row in Template.select(Template.attachments) for each in row.attachments}
     for row in Draft.select(Draft.data):  # as it is kept, as a later version may have kept it
         found |= {*(row.data.get("attachments") or ()), *(row.data.get("files") or {}).values()}
-    for order, set_id in tuples(Series.select(Series.order, Series.audience_set).where(Series.next_at.is_null(False))):
+    for order, set_id in tuples(
+        Series.select(Series.order, Series.audience_set).where(Series.state != SeriesState.ENDED)
+    ):
         own = ((order["choice"] or [{}])[0].get("files") or {}).values()
         found |= {
             *order["attachments"],

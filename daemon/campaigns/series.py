@@ -2,7 +2,8 @@
 
 A run, the campaign that it became and the time of the next run are one transaction, and a series has each time once:
 whichever process is killed whenever, no run is made twice, and none is lost. One whose time passed while wasender was
-not running is left out, with the reason, instead of being sent late together with others.
+not running is left out, with the reason, instead of being sent late together with others. What a clock that was ahead
+has left out, or ended, is set right once the clock is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from daemon.campaigns.refusals import Unmade, Why
 from daemon.config import Settings
 from daemon.contacts import lists, row_sets
 from daemon.contacts.importer import Contact, Rejected
+from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
 from daemon.delivery import interruptions
@@ -34,10 +36,11 @@ from daemon.states import SeriesState
 
 log = structlog.get_logger()
 
-LATE_MS = 3_600_000  # so late a run may still be made: a restart or an upgrade is no reason to leave it out
+LATE_MS = 4_200_000  # so late a run may still be made: a restart of an hour, and then the doubt of ops/repeating.py
 KEPT = ("text", "attachments", "window", "daily_cap", "language", "delay_min", "delay_max", "per")  # of a draft's order
 SHOWN = 5  # next times
 RUNS = 50
+LEFT_OUT = Run.reason.is_null(False)
 DRY_RUN, ASKED = "dry_run", "asked"  # it was begun in a dry run; a person is asked whether it goes on for real
 
 
@@ -141,7 +144,8 @@ def _change(series_id: int, state: SeriesState, who: str, now: int) -> None:
         if state is SeriesState.ACTIVE:
             if order.get("rehearsed") == ASKED:
                 order = order | {"rehearsed": ""}
-            due = weekly.following(Weekly.model_validate(row.weekly), row.zone, now)
+            _forget_ahead(series_id, now)
+            due = _next(series_id, Weekly.model_validate(row.weekly), row.zone, now)
             state = state if due is not None else SeriesState.ENDED
         due = None if state is SeriesState.ENDED else due
         Series.update(state=state, next_at=due, order=order).where(Series.id == series_id).execute()
@@ -151,6 +155,7 @@ def _change(series_id: int, state: SeriesState, who: str, now: int) -> None:
 def make_due(settings: Settings, now: int) -> int:
     """Make the campaigns of all runs whose time has come; returns how many. One that cannot be made keeps no other
     from it."""
+    _set_right(now)
     count = 0
     for (series_id,) in due(now):
         try:
@@ -170,8 +175,61 @@ def due(now: int) -> list[Any]:
         return list(tuples(query.order_by(Series.next_at)))
 
 
+def _set_right(now: int) -> None:
+    """Have those go on at their next time that a clock that was ahead has led past it, or to their end."""
+    states = [SeriesState.ACTIVE.value, SeriesState.ENDED.value]
+    columns = (Series.id, Series.weekly, Series.zone, Series.state, Series.next_at, Series.made)
+    ahead = Series.select(*columns).where(Series.state.in_(states), Series.next_at > now + AHEAD_MS)
+    for series_id, stored, zone, state, at, made in list(tuples(ahead)):
+        try:
+            rule = Weekly.model_validate(stored)
+            goes_on = state == SeriesState.ACTIVE
+            done = not goes_on and rule.most is not None and made >= rule.most
+            if done or (goes_on and weekly.following(rule, zone, now + AHEAD_MS) == at):
+                continue
+            due = _next(series_id, rule, zone, now + AHEAD_MS)
+            if due is not None and (due < at or not goes_on):
+                _pull_back(series_id, state, at, due, now)
+        except errors.DatabaseBusy as error:
+            log.warning("database.busy", reason=str(error))
+        except Exception:
+            log.exception("series.failed", series_id=series_id)
+
+
+def _pull_back(series_id: int, state: str, at: int, due: int, now: int) -> None:
+    with write():
+        row = _locked(series_id)
+        if (row.state, row.next_at) == (state, at):
+            _forget_ahead(series_id, now)
+            Series.update(state=SeriesState.ACTIVE, next_at=due).where(Series.id == series_id).execute()
+            after_commit(partial(log.warning, "series.set_right", series_id=series_id))
+
+
+def _forget_ahead(series_id: int, now: int) -> None:
+    """Forget the runs to come that were left out while the clock was ahead. Part of a transaction."""
+    Run.delete().where(Run.series == series_id, Run.at > now + AHEAD_MS, LEFT_OUT).execute()
+
+
+def _next(series_id: int, rule: Weekly, zone: str, after: int) -> int | None:
+    """The next time after `after` whose campaign was not made yet."""
+    due = weekly.following(rule, zone, after)
+    while due is not None and _is_made(series_id, due):
+        due = weekly.following(rule, zone, due)
+    return due
+
+
+def _is_made(series_id: int, at: int | None) -> bool:
+    """Whether that run became a campaign, also if that was removed since."""
+    return bool(Run.select().where(Run.series == series_id, Run.at == at, ~LEFT_OUT).exists())
+
+
 def _make(settings: Settings, row: Series, now: int) -> bool:
     """Whether it became a campaign."""
+    if _is_made(row.id, row.next_at):  # the clock has been set back
+        with write():
+            if _still(row):
+                _go_on(row, row.made)
+        return False
     if now - _time_of(row) > LATE_MS:
         _leave_out(row, refusal(Unmade.MISSED), now)
         return False
@@ -251,13 +309,20 @@ def _leave_out(row: Series, why: Told, now: int, then: SeriesState = SeriesState
 
 
 def _record(row: Series, now: int, job: int | None = None, then: SeriesState = SeriesState.ACTIVE, **why: Any) -> None:
-    """Part of the transaction that makes the run."""
+    """Part of the transaction that makes the run. It may have been left out before, while the clock was ahead."""
+    Run.delete().where(Run.series == row.id, Run.at == row.next_at, LEFT_OUT).execute()
     Run.create(series=row.id, at=row.next_at, job=job, **why)
+    _go_on(row, row.made + (job is not None), then)
+
+
+def _go_on(row: Series, made: int, then: SeriesState = SeriesState.ACTIVE) -> None:
+    """To the next time, or the end. One that ends by its last day without a campaign keeps its last time: where that
+    turns out to be still to come, `_set_right` has it go on."""
     rule = Weekly.model_validate(row.weekly)
-    made = row.made + (job is not None)
-    following = weekly.following(rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
-    state = then if following is not None else SeriesState.ENDED
-    Series.update(made=made, next_at=following, state=state).where(Series.id == row.id).execute()
+    due = _next(row.id, rule, row.zone, _time_of(row)) if rule.most is None or made < rule.most else None
+    state = then if due is not None else SeriesState.ENDED
+    kept = row.next_at if due is None and made == row.made else due
+    Series.update(made=made, next_at=kept, state=state).where(Series.id == row.id).execute()
 
 
 def _order(settings: Settings, row: Series, now: int) -> create.Order:
@@ -302,7 +367,12 @@ def find(series_id: int) -> Repeating:
 
 def every() -> list[Repeating]:
     """All, those that go on first, then the newest."""
-    rows = Series.select().order_by(Series.next_at.is_null(), Series.next_at, Series.id.desc())
+
+    def place(row: Series) -> tuple[bool, int, int]:
+        over = row.state == SeriesState.ENDED
+        return over, 0 if over else _time_of(row), -row.id
+
+    rows = sorted(Series.select(), key=place)
     return [_shown(row) for row in rows if rights.may(row.order["account"])]
 
 

@@ -80,18 +80,24 @@ def _ran(kind: str, now: int) -> None:
 def steady(kind: StrEnum, now: int) -> bool:
     """Note that a kind is looked for now; whether that may be believed: after a jump of the clock nothing is removed
     for an hour, however often it is looked for meanwhile, so that there is time to set it right."""
-    doubt = f"{kind.value}{DOUBT}"
-    run_at, since = (
-        row.run_at if row else None for row in (Kept.get_or_none(kind=each) for each in (kind.value, doubt))
-    )
-    if run_at is None or within(run_at, now, JUMP_MS) or (since is not None and DOUBTED_MS <= now - since < JUMP_MS):
+    if believed(kind.value, now, JUMP_MS, DOUBTED_MS):
+        return True
+    log.warning("keeping.waited", kind=kind.value)
+    return False
+
+
+def believed(kind: str, now: int, jump_ms: int, doubted_ms: int) -> bool:
+    """Note that there is a look now; whether the clock may be believed. It is not for doubted_ms where the last look
+    was longer ago than jump_ms, or lies ahead."""
+    doubt = f"{kind}{DOUBT}"
+    run_at, since = (row.run_at if row else None for row in (Kept.get_or_none(kind=each) for each in (kind, doubt)))
+    if run_at is None or within(run_at, now, jump_ms) or (since is not None and doubted_ms <= now - since < jump_ms):
         with write():
-            looked(kind, 0, now)
+            _ran(kind, now)
             Kept.delete().where(Kept.kind == doubt).execute()
         return True
-    if since is None or not within(since, now, JUMP_MS):
+    if since is None or not within(since, now, jump_ms):
         _ran(doubt, now)
-    log.warning("keeping.waited", kind=kind.value)
     return False
 
 

@@ -85,6 +85,8 @@ EVENTS: dict[str, str] = {
     "series.ran": "one of its runs became a job (series_id, job_id)",
     "series.made_up": "a person sent a run that had been left out (series_id, job_id, who)",
     "series.left_out": "one of its runs became no job (series_id, why)",
+    "series.set_right": "it goes on at its next time: the clock was ahead, and had led it past that (series_id)",
+    "series.waited": "no run is made or left out: the clock may have jumped; it is believed after ten minutes",
     "series.failed": "a run could not be made for an unforeseen reason; it is tried again",
     "installation.interrupted": "an older database, or a long stop: campaigns wait for a person (cause, since, jobs)",
     "heartbeat.failed": "noting that the installation runs failed unexpectedly; it is tried again",

@@ -20,6 +20,7 @@ from daemon.contacts import importer, lists
 from daemon.db import clock as db_clock
 from daemon.db import connection
 from daemon.models import Job, Message, RowSet, Run, Series
+from daemon.ops import repeating
 from daemon.states import JobState, SeriesState
 from tests.support import forks
 from tests.support.plans import reading
@@ -99,6 +100,81 @@ def test_a_run_that_was_missed_is_left_out_and_not_sent_late(hand, clock, settin
     assert [True, False, False, False] == [each.job is not None for each in runs]
     assert "was not running" in str(runs[-1].why)
     assert first + 4 * DAY_MS == next_at(series_id)
+
+
+def state_of(series_id: int) -> tuple[str, int | None, int]:
+    row = Series.get_by_id(series_id)
+    return row.state, row.next_at, Run.select().where(Run.series == series_id).count()
+
+
+def test_a_clock_that_jumps_makes_nothing_and_leaves_nothing_out(hand, clock, settings):
+    """Ten minutes: time to set it right. So it is after a long stop; then what is not too late is made."""
+    series_id = begin(settings)
+    first, now = next_at(series_id), clock()
+    assert repeating.make(settings, now)
+    for ahead in (30 * DAY_MS, 30 * DAY_MS + 10_000, first - now + DAY_MS, 40 * DAY_MS):
+        assert not repeating.make(settings, now + ahead)
+    assert repeating.make(settings, now)
+    assert (SeriesState.ACTIVE, first, 0) == state_of(series_id)
+    for later in (0, 10_000, repeating.DOUBTED_MS - 1):
+        assert not repeating.make(settings, first + DAY_MS + repeating.JUMP_MS + later)
+    assert repeating.make(settings, first + DAY_MS + repeating.JUMP_MS + repeating.DOUBTED_MS)
+    assert (SeriesState.ACTIVE, first + 2 * DAY_MS, 2) == state_of(series_id)
+    assert 1 == Job.select().count()
+
+
+def test_a_short_restart_makes_no_run_wait(hand, clock, settings):
+    """Nor leaves any out."""
+    series_id = begin(settings)
+    first = next_at(series_id)
+    assert all(repeating.make(settings, first + at) for at in (-10_000, repeating.JUMP_MS - 20_000))
+    assert (1, first + DAY_MS) == (Job.select().count(), next_at(series_id))
+
+
+def test_what_a_clock_that_was_ahead_has_left_out_is_set_right(hand, clock, settings):
+    """The next run is the next one again, also of a series that ended so; one that a person has ended stays so."""
+    going, ends, stopped = begin(settings), begin(settings, until=clock() + 20 * DAY_MS), begin(settings)
+    first, now = next_at(going), clock()
+    for ahead in (30 * DAY_MS, 60 * DAY_MS):
+        series.make_due(settings, first + ahead + 2 * series.LATE_MS)
+    assert (SeriesState.ENDED, 0) == (state_of(ends)[0], Job.select().count())
+    series.end(stopped, "test", now)
+    series.make_due(settings, now)
+    for each in (going, ends):
+        assert (SeriesState.ACTIVE, first, 0) == state_of(each)
+    assert SeriesState.ENDED == state_of(stopped)[0]
+    assert 2 == series.make_due(settings, first)
+    assert (SeriesState.ACTIVE, first + DAY_MS, 1) == state_of(going)
+
+
+def test_a_run_is_made_once_whatever_the_clock_does(hand, clock, settings):
+    """What was left out while it was ahead is made when its time comes; what was made, or made up for, is not again,
+    also if its campaign is gone."""
+    series_id = begin(settings)
+    first, now = next_at(series_id), clock()
+    assert 1 == series.make_due(settings, first + 2 * DAY_MS)
+    series.make_up(settings, series_id, first + DAY_MS, "test", now)
+    series.pause(series_id, "test", now)
+    series.resume(series_id, "test", now)
+    Run.update(job=None).where(Run.at == first + 2 * DAY_MS).execute()
+    assert first == next_at(series_id)
+    made = [series.make_due(settings, first + n * DAY_MS) for n in range(5)]
+    assert [1, 0, 0, 1, 1] == made
+    assert (first + 5 * DAY_MS, 5) == state_of(series_id)[1:]
+
+
+def test_a_run_that_is_there_already_wedges_nothing(hand, clock, settings):
+    """As it is where a version before went on at a time that had one."""
+    series_id = begin(settings)
+    first = next_at(series_id)
+    job = hand.queue(1)
+    Run.create(series=series_id, at=first, reason="left out")
+    Run.create(series=series_id, at=first + DAY_MS, job=job.id)
+    assert 1 == series.make_due(settings, first)
+    Series.update(next_at=first + DAY_MS).execute()
+    assert 0 == series.make_due(settings, first + DAY_MS)
+    assert (SeriesState.ACTIVE, first + 2 * DAY_MS, 2) == state_of(series_id)
+    assert job.id == Run.get(Run.at == first + DAY_MS).job_id
 
 
 def test_it_pauses_resumes_and_ends(hand, clock, settings):
