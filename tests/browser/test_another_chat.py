@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.remote.webelement import WebElement
 
 from daemon import errors
 from daemon.states import E164, Kind
@@ -18,6 +19,7 @@ from tests.support.attachments import a_png, an_attachment
 from tests.support.driving import Driving, a_number
 
 LINK = "https://web.whatsapp.com/send?phone="
+HIDES = "body:has(.preview) #main { display: none }"
 HALF = "half a sentence by a person"
 BLOCKED = "Can't send a message to blocked contact."
 #: Before the rows are waited for, once: somebody opens another chat.
@@ -195,7 +197,8 @@ def test_between_the_proof_and_the_older_rows(
         return asked(command, **given)
 
     monkeypatch.setattr(surface, "ask", switch_first)
-    driving.prepare(Outgoing(number, "news"))
+    with contextlib.suppress(errors.NotSubmitted):
+        driving.prepare(Outgoing(number, "news"))
 
     assert "STOP" not in heard(driving, number)
 
@@ -223,3 +226,33 @@ def test_while_a_draft_of_ours_is_removed(
         driving.run(driving.transport._run("clear", lambda _: page(driving)._composer.clear(want), 30))
 
     assert HALF == drafts(driving)[other].strip("\n")
+
+
+@pytest.mark.parametrize("before", ["choosing", "giving"])
+def test_while_files_are_given(
+    driving: Driving, monkeypatch: pytest.MonkeyPatch, two: tuple[str, str], tmp_path: Path, before: str
+) -> None:
+    """A build whose preview hides the chat does not show at the click whose it is: it is known before."""
+    number, other = two
+    script(
+        driving,
+        "document.body.append(Object.assign(document.createElement('style'), { textContent: arguments[0] }))",
+        HIDES,
+    )
+    owner, name = (page(driving)._surface, "ask") if before == "choosing" else (WebElement, "send_keys")
+    real = getattr(owner, name)
+
+    def switch_first(*given: Any, **more: Any) -> Any:
+        if name == "send_keys" or given[0] == "chooseInput":
+            monkeypatch.undo()
+            switch(driving, other)
+        return real(*given, **more)
+
+    monkeypatch.setattr(owner, name, switch_first)
+    driving.standin.forget()
+    with pytest.raises(errors.NotSubmitted, match="Another chat"):
+        driving.prepare(Outgoing(number, "look", (an_attachment(tmp_path, Kind.PHOTO, a_png(3), "3.png"),)))
+    shown = [each["event"] for each in driving.standin.events()]
+    driving.reload()
+
+    assert "preview.shown" not in shown

@@ -169,8 +169,8 @@ class Attacher:
         """Remove the copies made for earlier messages."""
         shutil.rmtree(self._temp, ignore_errors=True)
 
-    def attach(self, parcel: Parcel, parcels: list[Parcel], operation: Operation) -> None:
-        """Choose the files and write the caption; the preview is then ready to be sent.
+    def attach(self, parcel: Parcel, parcels: list[Parcel], want: Want, operation: Operation) -> None:
+        """Choose the files and write the caption; the preview is then ready to be sent. want: whose chat it has to be.
 
         Files or text that do not fit into this parcel are put into further ones after it.
         """
@@ -178,7 +178,7 @@ class Attacher:
         before = self._surface.ask("screenText", everywhere=True).splitlines()
         self._surface.keep_choosers_shut(True)
         try:
-            chosen = self._choose_input(parcel.group)
+            chosen = self._choose_input(parcel.group, want)
             if not chosen["multiple"] and len(paths) > 1:
                 rest = Parcel(parcel.group, "", parcel.files[1:])
                 parcels.insert(parcels.index(parcel) + 1, rest)
@@ -189,10 +189,13 @@ class Attacher:
         operation.check()
         until = time.monotonic() + 20 + sum(file.size for file in parcel.files) / 2**22
         while True:
-            answer = self._surface.ask("awaitPreview", wait_ms=5_000, before_text=before)
+            answer = self._surface.ask("awaitPreview", want=want, wait_ms=5_000, before_text=before)
             if answer.get("preview"):
                 break
             operation.check()
+            if answer["why"] == "title":
+                self._surface.ask("leavePreview")
+                raise errors.NotSubmitted(Unsent.CHAT_CHANGED_OVER)
             if answer["why"] in _REFUSALS:
                 if "dialog" in answer:
                     self._surface.ask("acceptDialog", text=beginning(answer["dialog"]))
@@ -209,13 +212,15 @@ class Attacher:
             else:
                 Box(self._surface, "caption").fill(parcel.text)
 
-    def _choose_input(self, group: str) -> dict[str, Any]:
+    def _choose_input(self, group: str, want: Want) -> dict[str, Any]:
         groups = [group, "document"] if group == "audio" else [group]
         answer: dict[str, Any] = {}
         for name in groups:
-            answer = self._surface.ask("chooseInput", kind=name, wait_ms=3_000)
+            answer = self._surface.ask("chooseInput", kind=name, want=want, wait_ms=3_000)
             if "input" in answer:
                 return answer
+            if answer["why"] == "title":
+                raise errors.NotSubmitted(Unsent.CHAT_CHANGED_OVER)
             if answer["why"] == "attach":
                 break
         why = answer["why"]

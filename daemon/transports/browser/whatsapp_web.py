@@ -201,7 +201,7 @@ class Page:
                     chat,
                     operation,
                 )
-                self._attacher.attach(first, parcels, operation)
+                self._attacher.attach(first, parcels, chat.want(), operation)
             else:
                 back = self._not_blank(self._composer.fill(first.text, rows, chat.want()), first.text, chat, operation)
                 if not back["attach"]:
@@ -281,7 +281,7 @@ class Page:
             return back
         back = self._surface.ask("readBack", where="composer", text="", wait_ms=2_000)
         _require_same(back, prepared.chat)
-        self._attacher.attach(parcel, prepared.parcels, operation)
+        self._attacher.attach(parcel, prepared.parcels, prepared.chat.want(), operation)
         return back
 
     def _send(

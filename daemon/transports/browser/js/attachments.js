@@ -24,10 +24,26 @@ function accepts(input, kind) {
 const inputFor = (kind) => [...document.querySelectorAll("input[type=file]")].filter((input) => accepts(input, kind)).at(-1) ?? null;
 const OUTSIDE_MENU = "#side, #pane-side, header, [data-id], [role=row]";
 const MENU = "[role=menu], [role=application]";
+const GATE_MS = 20000; // files are given within that time, or not at all
+
+// The input, unless another chat than `want` is open. What it is given in another one does not reach the page: a build
+// whose preview hides the chat does not show any more whose it is.
+function handOut(input, want) {
+  if (!rightTitle(want)) return { why: "title" };
+  const gate = (event) => {
+    if (event.target !== input) return;
+    if (!rightTitle(want)) event.stopImmediatePropagation();
+    if (event.type === "change") open();
+  };
+  const open = () => ["input", "change"].forEach((type) => window.removeEventListener(type, gate, true));
+  for (const type of ["input", "change"]) window.addEventListener(type, gate, true);
+  setTimeout(open, GATE_MS);
+  return { input, multiple: input.multiple };
+}
 
 // Open the attach menu and return the file input of `kind`. In some builds it lives in the open menu: it is taken then as
 // it is, since a click on the entry closes the menu and takes it away. In others that click makes it.
-async function chooseInput({ kind, wait_ms }) {
+async function chooseInput({ kind, want, wait_ms }) {
   guardInputs();
   const known = new Set(document.querySelectorAll("input[type=file]"));
   const attach = await until(() => one("attach"), wait_ms);
@@ -60,21 +76,22 @@ async function chooseInput({ kind, wait_ms }) {
   }
   const inMenu = () => [...document.querySelectorAll("input[type=file]")].findLast((input) => !known.has(input) && accepts(input, kind));
   const there = entry ? await until(inMenu, 60) : inMenu();
-  if (there) return { input: there, multiple: there.multiple };
+  if (there) return handOut(there, want);
   if (!entry) return { why: "entry" };
   entry.click();
   const input = await until(() => {
     const found = inputFor(kind);
     return found && (!known.has(found) || null) ? found : null;
   }, 700) ?? (await until(() => inputFor(kind), 1500));
-  if (!input) return { why: "input" };
-  return { input, multiple: input.multiple };
+  return input ? handOut(input, want) : { why: "input" };
 }
 
-// After the files were given: wait for the preview, or for the page's reason against them.
-async function awaitPreview({ wait_ms, before_text }) {
+// After the files were given: wait for the preview, or for the page's reason against them. Where the title showed last,
+// it has to be the one of `want`.
+async function awaitPreview({ want, wait_ms, before_text }) {
   const refused = (text) => ["too_large", "unsupported_file", "empty_file"].find((name) => says(name, text));
   const found = await until(() => {
+    if (title() && !rightTitle(want)) return { why: "title" };
     const dialog = dialogs().find((one) => !one.waiting);
     const why = dialog ? refused(dialog.text) : null;
     if (why) return { why, dialog: shown(dialog) };
