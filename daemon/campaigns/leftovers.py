@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import peewee
 import structlog
@@ -16,6 +17,7 @@ from daemon.contacts.importer import Contact
 from daemon.contacts.stored import DAY_MS
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked, tuples
+from daemon.formats.cloud_template import HEADER
 from daemon.models import Draft, Job, Run, Series, Template
 from daemon.states import SeriesState
 
@@ -28,17 +30,19 @@ def attachments() -> set[str]:
     """Ids of the attachments of all templates, drafts and campaigns that repeat."""
     found = {each for row in Template.select(Template.attachments) for each in row.attachments}
     for row in Draft.select(Draft.data):  # as it is kept, as a later version may have kept it
-        found |= {*(row.data.get("attachments") or ()), *(row.data.get("files") or {}).values()}
+        found |= _of_content(row.data)
     for order, set_id in tuples(
         Series.select(Series.order, Series.audience_set).where(Series.state != SeriesState.ENDED)
     ):
-        own = ((order["choice"] or [{}])[0].get("files") or {}).values()
-        found |= {
-            *order["attachments"],
-            *own,
-            *(each for person in _audience(set_id) for each in person.attachments or ()),
-        }
+        people = {each for person in _audience(set_id) for each in person.attachments or ()}
+        found |= _of_content(order) | _of_content((order["choice"] or [{}])[0]) | people
     return found
+
+
+def _of_content(data: dict[str, Any]) -> set[str]:
+    """Those for all, each one's own, and the header of the template that was chosen."""
+    header = ((data.get("template") or {}).get("values") or {}).get(HEADER)
+    return {*(data.get("attachments") or ()), *(data.get("files") or {}).values(), *([header] if header else ())}
 
 
 def _audience(set_id: int | None) -> Iterable[Contact]:

@@ -10,7 +10,7 @@ import pytest
 from daemon import errors
 from daemon.campaigns import create, drafts, idempotency, leftovers, templates
 from daemon.campaigns.create import Order
-from daemon.campaigns.draft_content import Content
+from daemon.campaigns.draft_content import ChosenTemplate, Content
 from daemon.contacts import stored, uploads
 from daemon.contacts.stored import DAY_MS
 from daemon.db import clock as db_clock
@@ -38,11 +38,13 @@ def left(settings: Any) -> set[str]:
 
 
 def test_attachments_that_nothing_needs_go(hand: Hand, settings: Any, tmp_path: Path) -> None:
-    """Those of a template, of a draft, for all or for one, and of a campaign, for all or for one, stay."""
-    names = ("unused", "template", "draft", "draft's own", "job", "job's own")
+    """Those of a template, of a draft, for all, for one or in a header, and of a campaign, for all or for one, stay."""
+    names = ("unused", "template", "draft", "draft's own", "header", "job", "job's own")
     ids = {name: file(settings, tmp_path, name) for name in names}
     templates.keep("Kept", "Hi", hand.clock(), [ids["template"]])
     content = Content(attachments=(ids["draft"],), files={"a.pdf": ids["draft's own"]})
+    header = ChosenTemplate(name="n", language="en", values={"header": ids["header"], "1": "Hi"})
+    drafts.begin("cd" * 16, "test", hand.clock(), "With a header", Content(template=header))
     drafts.begin("ab" * 16, "test", hand.clock(), "Open", content)
     hand.queue(1, attachments=[ids["job"]])
     people = [create.importer.Contact(1, NUMBER, {}, [ids["job's own"]])]
