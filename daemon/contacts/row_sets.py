@@ -1,8 +1,8 @@
 """Rows that are kept in order: of uploads, of a draft's sheets, of those that a dry run has chosen. Never one value:
 they are stored in short transactions, as they come, and read in pieces, so that a million of them are nowhere at once.
 
-A set is filled first, and then held by what it belongs to, in the transaction that says so. What nobody holds, because
-it was let go, or never came to its end, is deleted by `sweep`, in pieces as well.
+A set is filled first, and then held by what it belongs to (`NAMED`), in the transaction that says so. What nobody
+holds, because it was let go, or never came to its end, is deleted by `sweep`, in pieces as well.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from daemon.db import clock
 from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.db.proxy import in_order, locked, on_postgres, tuples
-from daemon.models import KeptRow, RowSet
+from daemon.models import Draft, KeptRow, RowSet, Series, Upload
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
 
 log = structlog.get_logger()
+
+NAMED = (  # where it says whose a set is, beside a draft's sheets
+    Upload.people_set, Upload.repeated_set, Upload.rejected_set, Upload.sheet_set, Draft.audience_set,
+    Series.audience_set,
+)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -164,14 +169,29 @@ def let_go(*set_ids: int | None) -> None:
 
 
 def sweep(now: int) -> int:
-    """Delete what nobody holds, in pieces; returns how many sets."""
+    """Delete what nobody holds, in pieces; returns how many sets. What is held, and nothing names, is let go of."""
     loose = (~RowSet.held, (RowSet.touched_at < now - GRACE_MS) | (RowSet.touched_at > now + GRACE_MS))
     gone = [set_id for (set_id,) in tuples(RowSet.select(RowSet.id).where(*loose))]
     for set_id in gone:
         _delete(set_id)
     if gone:
         log.info("rows.deleted", sets=len(gone))
+    if unnamed := _unnamed(now):
+        let_go(*unnamed)
+        log.info("rows.let_go", sets=len(unnamed))
     return len(gone)
+
+
+def _unnamed(now: int) -> set[int]:
+    """Those that are held and nothing has, as two requests at once left them in earlier versions."""
+    old = RowSet.select(RowSet.id).where(RowSet.held, RowSet.touched_at < now - GRACE_MS)
+    held = {set_id for (set_id,) in tuples(old)}  # read first: one is named by the transaction that holds it
+    if not held:
+        return held
+    for column in NAMED:
+        held -= {set_id for (set_id,) in tuples(column.model.select(column).where(column.is_null(False)))}
+    sheets = Draft.select(Draft.sheets).where(Draft.sheets.is_null(False))
+    return held - {set_id for row in sheets for _, set_id in row.sheets or ()}
 
 
 def _delete(set_id: int) -> None:

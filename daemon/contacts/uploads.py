@@ -26,6 +26,7 @@ from daemon.contacts.row_sets import Rows
 from daemon.contacts.stored import attachment_path
 from daemon.db import clock
 from daemon.db.connection import write
+from daemon.db.proxy import locked
 from daemon.db.records import record
 from daemon.files import durable
 from daemon.formats import filenames, media
@@ -204,6 +205,8 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
         if upload.phone_column is None:
             raise errors.ChoosePhoneColumn(upload.candidates or [], upload_id=upload.id)
         return upload
+    if phone_column == upload.phone_column:  # as each of a program's requests says
+        return upload
     found = found_in(upload, default_country, phone_column)
     people = row_sets.keep(_contacts(found.contacts), distinct=True)
     repeated = _repeated(found)
@@ -211,12 +214,13 @@ def chosen(upload_id: str, default_country: str, phone_column: str | None) -> Up
     sets = {"people_set": people, "repeated_set": repeated, "rejected_set": rejected}
     values = _about(found) | {"total": found.total} | sets
     with write():
-        before = upload.repeated.set_id if upload.repeated is not None else None
-        row_sets.let_go(upload.contacts.set_id, before, upload.rejected.set_id)
-        row_sets.hold(*sets.values())
-        values["size"] = UploadRow.size + row_sets.size(*sets.values())
-        UploadRow.update(**values).where(UploadRow.id == upload_id).execute()
-    return find(upload_id)
+        row = locked(UploadRow.select().where(UploadRow.id == upload_id)).first()
+        if row is not None:  # with what somebody else may have chosen since it was read
+            row_sets.let_go(*(getattr(row, each) for each in sets))
+            row_sets.hold(*sets.values())
+            values["size"] = row_sets.size(row.sheet_set, *sets.values())
+            UploadRow.update(**values).where(UploadRow.id == upload_id).execute()
+        return find(upload_id)
 
 
 def found_in(upload: Upload, default_country: str, phone_column: str, trusted: bool = False) -> importer.ContactList:

@@ -170,6 +170,7 @@ EVENTS: dict[str, str] = {
     "picture.deleted": "screenshots older than a day were deleted (count)",
     "folder.left_open": "the disk keeps no modes: other users of the machine may read the data folder (folder)",
     "upload.swept": "what interrupted uploads had left was removed (count)",
+    "rows.let_go": "rows that nothing has were found, and will be deleted (sets)",
     "rows.deleted": "rows of uploads, drafts or audiences that are gone were deleted (sets)",
     "upload.forgotten": "what nobody has used for long was deleted (uploads, attachments)",
     "mail.sent": "people were told something by mail (count: of notices, to: how many people)",

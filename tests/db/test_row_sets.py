@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from daemon import errors
+from daemon import errors, models
 from daemon.campaigns import create, draft_rows, drafts, leftovers
 from daemon.contacts import importer, mentions, row_sets, stored, uploads
 from daemon.db import clock, connection, proxy
@@ -50,9 +50,11 @@ def test_what_nobody_holds_is_deleted_in_pieces(database: str, monkeypatch: pyte
     """After an hour: one that was let go, and one that never came to its end; not one that is still being filled."""
     monkeypatch.setattr(row_sets, "CHUNK", 2)
     held, gone, broken = (row_sets.keep([n] for n in range(5)) for _ in range(3))
+    now = clock.now_ms()
+    drafts.begin("d", "test", now)
+    Draft.update(audience_set=held).execute()
     row_sets.hold(held, gone)
     row_sets.let_go(gone, None)
-    now = clock.now_ms()
     assert 0 == row_sets.sweep(now)
     RowSet.update(touched_at=now - row_sets.GRACE_MS - 1).where(RowSet.id.in_([held, gone])).execute()
     assert 1 == row_sets.sweep(now)
@@ -227,3 +229,75 @@ def test_a_set_that_is_being_filled_stays_without_gaps(database: str, monkeypatc
     row_sets.append(kept, [[4, "a"], [5, "b"]])
     assert [3, 4, 5] == [row[0] for row in row_sets.rows(kept, list)]
     assert [0, 1, 2] == [row.n for row in KeptRow.select(KeptRow.n).where(KeptRow.set == kept).order_by(KeptRow.n)]
+
+
+def in_doubt(settings: Any) -> str:
+    """An upload of which a person has to say where its numbers are; its id."""
+    rows = [(1, ["name", "phone a", "phone b"])]
+    rows += [(n, [f"P{n}", f"+49151{n:08}", f"+49160{n:08}"]) for n in range(2, 40)]
+    told = uploads.in_doubt(settings, errors.ChoosePhoneColumn(["phone a", "phone b"], rows), "a.csv", clock.now_ms())
+    assert told.upload_id is not None
+    return told.upload_id
+
+
+def held() -> set[int]:
+    return {row.id for row in RowSet.select().where(RowSet.held)}
+
+
+def of_upload() -> set[int]:
+    return {set_id for set_id in (getattr(Upload.get(), each.name) for each in stored.SETS) if set_id is not None}
+
+
+def test_an_upload_in_doubt_is_counted_once_however_often_it_is_sent_to(hand: Hand, settings: Any) -> None:
+    """Another column takes the place of the first."""
+    upload_id = in_doubt(settings)
+    order = create.Order("Hi", upload_id=upload_id, phone_column="phone a")
+    sizes, sets = set(), set()
+    for _ in range(3):
+        create.create(settings, order, "test", hand.clock())
+        sizes.add(uploads.size(upload_id))
+        sets.add(frozenset(held()))
+    assert {row_sets.size(*of_upload())} == sizes
+    assert {frozenset(of_upload())} == sets
+    people = uploads.chosen(upload_id, "", "phone b").contacts
+    assert "+4916000000002" == people[0].number
+    assert (of_upload(), row_sets.size(*of_upload())) == (held(), uploads.size(upload_id))
+
+
+def test_two_who_choose_at_once_leave_nothing_behind(
+    settings: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id, real, columns = in_doubt(settings), uploads.found_in, ["phone b"]
+
+    def found_in(*given: Any) -> importer.ContactList:
+        found = real(*given)
+        if columns:  # while the first one is being read
+            uploads.chosen(upload_id, "", columns.pop())
+        return found
+
+    monkeypatch.setattr(uploads, "found_in", found_in)
+    assert "+4915100000002" == uploads.chosen(upload_id, "", "phone a").contacts[0].number
+    assert (of_upload(), row_sets.size(*of_upload())) == (held(), uploads.size(upload_id))
+    monkeypatch.setattr(row_sets, "keep", lambda *_, **__: Upload.delete().execute() and None)
+    with pytest.raises(errors.NotFound):
+        uploads.chosen(upload_id, "", "phone b")
+
+
+def test_what_is_held_and_nothing_has_is_deleted(settings: Any, database: str) -> None:
+    """Not what an upload, a draft or a series has."""
+    in_doubt(settings)
+    now = clock.now_ms()
+    drafts.begin("d", "test", now, sheets=[Sheet("One", [Row(1, ["number"])])])
+    audience, nobodys = row_sets.keep([1]), row_sets.keep([2])
+    row_sets.hold(audience, nobodys)
+    Draft.update(audience_set=audience).execute()
+    kept = held() - {nobodys}
+    for _ in range(2):
+        row_sets.sweep(now + 2 * row_sets.GRACE_MS)
+    assert kept == {row.id for row in RowSet.select()} == held()
+
+
+def test_every_column_that_names_rows_is_known() -> None:
+    """Else what it names would be deleted."""
+    names = {(model, name) for model in models.TABLES for name in model._meta.fields if name.endswith("_set")}
+    assert names == {(column.model, column.name) for column in row_sets.NAMED}
