@@ -9,6 +9,8 @@ import pytest
 
 from daemon import errors
 from daemon.states import AccountState, Finding, Hold
+from daemon.transports.browser import ticks
+from daemon.transports.browser.bridge import Operation
 from daemon.transports.browser.whatsapp_web import Page
 from daemon.transports.protocol import Mark, Outgoing
 from standin.client import StandIn
@@ -89,6 +91,36 @@ def test_a_row_of_another_chat_is_no_tick(driving: Driving, monkeypatch: pytest.
 
     assert look.receipt and look.receipt.transport_id == driving.got(message.number)[-1]["id"]
     assert Finding.SENT is look.finding
+
+
+def test_a_draft_of_another_chat_is_not_taken_back(driving: Driving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The click did nothing, and the chat that is opened then has the very words in its composer."""
+    monkeypatch.setattr(ticks, "IGNORED_S", 0.3)
+    monkeypatch.setattr(driving.transport, "_settings", driving.settings.model_copy(update={"send_timeout_s": 4}))
+    message, other = Outgoing(a_number(), "our offer"), a_number()
+    driving.set(names={other: "Kim"})
+    driving.send(other, "earlier")
+
+    def write(operation: Operation) -> None:
+        page(driving).chats.open(other, operation)
+        page(driving)._composer.fill("our offer")
+
+    driving.run(driving.transport._run("write", write, 60))
+    mark = driving.prepare(message)
+    deaf = """window.addEventListener(
+      "click", (event) => event.target.closest("#main footer button") && event.stopImmediatePropagation(), true)"""
+    driver = page(driving)._surface._driver
+    driving.run(driving.transport._run("deafen", lambda _: driver.execute_script(deaf), 30))
+
+    open_meanwhile(driving, monkeypatch, "Kim", "readBack")
+    with pytest.raises(errors.SubmitUnknown):
+        driving.run(driving.transport.hand_over(message, mark))
+    asked = page(driving)._surface.ask
+    now = driving.run(driving.transport._run("ask", lambda _: asked("chatNow", digits=other.strip("+")), 30))
+    driving.reload()
+
+    assert ("Kim", "our offer") == (now["title"], now["draft"].strip())
+    assert [] == driving.got(message.number)
 
 
 @ONCE

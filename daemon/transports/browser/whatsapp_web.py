@@ -340,7 +340,7 @@ class Page:
         if not (back["same"] or back["close"]):
             return False
         try:
-            self._composer.clear()
+            self._composer.clear(sought["want"])
         except errors.NotSubmitted:
             return False
         answer = self._surface.ask("awaitRow", **sought, seen=[], wait_ms=1_000)
