@@ -16,7 +16,7 @@ from daemon.models import Account, Event
 from daemon.states import AccountState, Finding, Hold, JobState
 from daemon.transports.protocol import Health, Lookup
 from tests.support.hand import account, job_state, states
-from tests.support.scripted import READY, RECEIPT, ScriptedTransport, until
+from tests.support.scripted import READY, RECEIPT, Hang, ScriptedTransport, until
 
 OWN = "+4915119999999"
 BACK = Lookup(Finding.SENT, "It is in the chat.", RECEIPT)
@@ -97,12 +97,15 @@ async def test_it_flies_when_the_phone_was_linked(flock: Any) -> None:
 async def test_one_that_does_not_come_back_holds_the_campaigns(flock: Any, script: dict[str, list[Any]]) -> None:
     """Instead of failing people one by one; when the next one comes back, all get theirs."""
     job = flock.queue(2)
-    transport = ScriptedTransport(**{name: [*outcomes] for name, outcomes in script.items()})
+    back = Hang(then=BACK)  # until it was seen that it holds
+    outcomes = {name: [back if each is BACK else each for each in said] for name, said in script.items()}
+    transport = ScriptedTransport(**outcomes)
     tried: list[str] = []
     with structlog.testing.capture_logs() as lines:
         async with flock.sending(transport):
             held = await until(lambda: seen if (seen := account()).hold == Hold.CANARY else None, "it holds")
             tried += [number for name, number in transport.calls if name == "prepare"]
+            back.let_go()
             await until(lambda: job_state(job) == JobState.COMPLETED, "it goes on")
 
     assert {OWN} == set(tried)

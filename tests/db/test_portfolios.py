@@ -187,7 +187,7 @@ def test_whoever_is_erased_counts_for_a_day_still(limited, clock):
     moves.fail(limited.submit(limited.claim_one()), "no", clock())
     for person in ("+4915110000000", "+4915110000001"):
         who = people.sought(limited.settings, E164(person))
-        erasing.messages(who, "kim", clock())
+        erasing.messages(limited.settings, who, "kim", clock())
         erasing.replies(who)
     assert 3 == counted()
     assert ["+4915110000002"] == [row.person for row in PortfolioPerson.select() if "491511" in row.person]
