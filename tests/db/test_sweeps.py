@@ -16,7 +16,7 @@ from daemon import errors
 from daemon.api import jobs
 from daemon.campaigns import lifecycle
 from daemon.campaigns.idempotency import Once, Replay
-from daemon.db import clock, connection, proxy
+from daemon.db import connection, proxy
 from daemon.db.refusals import Unsent as OfDb
 from daemon.delivery import chunks, counters, job_moves, moves, receipts, rescue, sweeps
 from daemon.models import Event, Job, Message
@@ -359,7 +359,7 @@ def test_with_an_idempotency_key_it_goes_in_chunks_as_well(hand: Hand, between, 
     assert ([25, 15, 5, 0] if name == "stop" else [10, 20, 30, 35])[-3:] == seen[-3:]
     assert MANY == (answer.cancelled if name == "stop" else answer.pending)
     with pytest.raises(Replay) as kept:
-        once.look(clock.now_ms())
+        once.look()
     assert answer.model_dump(mode="json") == kept.value.response
 
 
