@@ -25,6 +25,7 @@ MOST_FILES = 60  # that are uploaded and stay, so that what an installation stor
 MOST_PAUSED = 3
 MOST_WAITING = 30  # messages of the browser's account, which sends at a human pace
 OVER = {"completed", "stopped"}
+CALM_S = 300.0  # for what was put off, at the end
 
 
 class Deeds:
@@ -35,6 +36,7 @@ class Deeds:
         self._paused: list[int] = []
         self._files = 0
         self._attachment = ""
+        self._out = False  # the phone has logged the browser out
         self._unclaimed: list[int] = []  # jobs whose time to the claim is still to be told
         self._later: list[tuple[float, Callable[[], object]]] = []
         self.done: dict[str, int] = {}
@@ -65,9 +67,11 @@ class Deeds:
         """All is well again, and goes on."""
         self._world.receiver.mood = Mood.WELL
         self._world.meta.clear()
-        for _, each in self._later:
-            each()
-        self._later = []
+        give_up = time.monotonic() + CALM_S
+        while self._later and time.monotonic() < give_up:  # what does not work yet is put off once more
+            later, self._later = self._later, []
+            for _, each in later:
+                each()
         for job_id in self._paused:
             self._ask("POST", f"/resume/{job_id}")
         self._paused = []
@@ -233,12 +237,16 @@ class Deeds:
         assert self._world.page
         self._world.page.set(linked=False)
         self._world.page.logout()
+        self._out = True
         self._put_off(15, 45, self._log_in)
 
     def _log_in(self) -> None:
         assert self._world.page
+        if not self._out:  # it was logged out twice, and is in again
+            return
         with suppress(TimeoutError):
-            self._world.page.scan(40)
+            self._world.page.scan(10)
+            self._out = False
             return
         self._put_off(1, 5, self._log_in)
 
