@@ -139,7 +139,7 @@ def test_an_exception_is_told_without_its_text(raised: Exception) -> None:
         found = logs._without_its_text(None, "error", {"event": "x", "exc_info": error})
 
     assert f"{type(raised).__name__} from LookupError" == found["exception"]
-    assert not [word for word in ("secret", "Anna", "4915") if word in str(found)]
+    assert not [word for word in ("secret", "Anna", "4915123") if word in str(found)]
     assert found["frames"]
 
 
@@ -183,7 +183,7 @@ def test_no_way_out_leads_past_the_log() -> None:
     )
 
     assert ("", 1) == (done.stderr, done.returncode)
-    assert not [word for word in ("Anna", "4915", "Dear") if word in done.stdout]
+    assert not [word for word in ("Anna", "4915123", "Dear") if word in done.stdout]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     once = ("thread.crashed", "cleanup.failed", "library.warned", "process.crashed")
     assert {logs.FOREIGN: 6} | dict.fromkeys(once, 1) == Counter(line["event"] for line in lines)
