@@ -299,6 +299,17 @@ def dies_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return install
 
 
+def ends(settings: Settings, file: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a restore ends before it dies; what was patched for it is undone."""
+    try:
+        restore.restore(settings, file, None, NOW)
+    except Died:
+        return False
+    finally:
+        monkeypatch.undo()
+    return True
+
+
 def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
     stocked: Any, tmp_path: Path, dies_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,14 +321,8 @@ def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
         Job.update(name=f"now {number}").execute()
         (folder / "api_key").write_text(f"key number {number} of them\n")
         connection.close()
-        with monkeypatch.context():
-            dies_at(number)
-            try:
-                restore.restore(settings, made.file, None, NOW)
-                finished = number
-            except Died:
-                pass
-            monkeypatch.undo()
+        dies_at(number)
+        finished = number if ends(settings, made.file, monkeypatch) else 0
         if not finished:
             with pytest.raises(errors.SetupError):
                 data_folder.prepare(settings.data_dir)
@@ -354,16 +359,10 @@ def test_a_folder_that_cannot_be_moved_stays_and_its_files_are_replaced(
         (place / row.id).write_text(f"another file {number}")
         (place / f"new{number}").write_text("made since")
         connection.close()
-        with monkeypatch.context():
-            dies_at(number)
-            if fixed == "mounted":
-                monkeypatch.setattr(restore, "MOUNTS", tmp_path / "mounts")
-            try:
-                restore.restore(settings, made.file, None, NOW)
-                finished = number
-            except Died:
-                pass
-            monkeypatch.undo()
+        dies_at(number)
+        if fixed == "mounted":
+            monkeypatch.setattr(restore, "MOUNTS", tmp_path / "mounts")
+        finished = number if ends(settings, made.file, monkeypatch) else 0
         if not finished:
             restore.restore(settings, tmp_path / "any", None, NOW)
         assert (disk, fixed == "link") == (place.stat().st_ino, place.is_symlink())
