@@ -24,7 +24,7 @@ DONE = {
 @endpoint.get("/confirmations", scope=Scope.READ, tag="jobs")
 def confirmations(caller: Caller, *, cursor: Cursor | None = None, limit: Limit = confirming.SHOWN) -> Confirmations:
     """Jobs that wait for a decision, because the database was restored, or nothing ran for more than a day."""
-    rows = confirming.waiting(cursor or 0, limit + 1)
+    rows = confirming.waiting(caller.settings, cursor or 0, limit + 1)
     after = rows[limit - 1].id if len(rows) > limit else None
     return Confirmations(jobs=[_unconfirmed(row) for row in rows[:limit]], next_cursor=after)
 

@@ -12,15 +12,16 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import installed, rights
+from daemon.accounts import installed, limits, pacing, rights
 from daemon.campaigns.refusals import Why
+from daemon.config import Settings
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, tuples
 from daemon.db.records import record
 from daemon.delivery import job_moves, sweeps
 from daemon.delivery.interruptions import Cause
 from daemon.models import Job, JobStep, Message
-from daemon.states import OPEN, State
+from daemon.states import OPEN, JobState, State
 
 log = structlog.get_logger()
 
@@ -38,7 +39,9 @@ class Choice(StrEnum):
 @dataclass(frozen=True)
 class Waiting:
     """A campaign that waits for a person. unconfirmed: why, a Cause; unconfirmed_at: since when; unconfirmed_since: the
-    last time before that of which everything is known, None where there is none. Times are UTC ms."""
+    last time before that of which everything is known, None where there is none. Times are UTC ms. pause_ms: how far
+    apart two of its messages are at least, also in the time of which nothing is known; 0 where they may have been sent
+    at once."""
 
     id: int
     name: str
@@ -46,11 +49,12 @@ class Waiting:
     state: str
     total: int
     pending: int
+    claimed: int
     sent: int
     delivered: int
     read: int
     accepted: int
-    delay_min_ms: int
+    pause_ms: int
     unconfirmed: str
     unconfirmed_at: int
     unconfirmed_since: int | None
@@ -67,14 +71,15 @@ class Waiting:
 
     @property
     def perhaps_sent(self) -> int:
-        """How many of those that are queued may have been sent in the time of which nothing is known: no more than the
-        pauses between two messages allow."""
+        """How many of those that are queued, or will be again because they were in hand, may have been sent in the time
+        of which nothing is known: all, or no more than its pauses allow. Never too few: whoever is not set aside gets
+        it again."""
         if not self.restored:
             return 0
-        if self.unconfirmed_since is None or not self.delay_min_ms:
-            return self.pending
-        unknown_ms = max(0, self.unconfirmed_at - self.unconfirmed_since)
-        return min(self.pending, unknown_ms // self.delay_min_ms + 1)
+        queued = self.pending + self.claimed
+        if self.unconfirmed_since is None or self.unconfirmed_since >= self.unconfirmed_at or not self.pause_ms:
+            return queued
+        return min(queued, (self.unconfirmed_at - self.unconfirmed_since) // self.pause_ms + 1)
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,18 @@ def count() -> int:
     return int(_waiting(Job.id).count())
 
 
-def waiting(after: int = 0, limit: int = SHOWN) -> list[Waiting]:
+def waiting(settings: Settings, after: int = 0, limit: int = SHOWN) -> list[Waiting]:
     """Those that wait, in order of their ids, behind that one."""
-    return [record(Waiting, row) for row in _waiting().where(Job.id > after).order_by(Job.id).limit(limit)]
+    rows = _waiting().where(Job.id > after).order_by(Job.id).limit(limit)
+    return [record(Waiting, row, pause_ms=_pause_ms(settings, row)) for row in rows]
+
+
+def _pause_ms(settings: Settings, row: Job) -> int:
+    if row.state == JobState.SCHEDULED:  # another one may have been sent in its place, with other delays
+        return 0
+    own = limits.settings_of(settings, row.account)
+    always = limits.paced(own) and not own.cloud_phone_number_id  # else it may have been one of the Cloud API meanwhile
+    return int(row.delay_min_ms) if pacing.pauses(always, row.delay_max_ms, row.own_delays) else 0
 
 
 def _waiting(*columns: Any) -> Any:

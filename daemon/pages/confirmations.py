@@ -11,12 +11,13 @@ from pydantic import BeforeValidator
 from daemon import errors
 from daemon.campaigns import confirming
 from daemon.campaigns.confirming import Choice, NextInTurn, Waiting
+from daemon.config import Settings
 from daemon.contacts import masking
 from daemon.pages import forms
 from daemon.pages.content import PageContent
 from daemon.pages.refusals import Why
 from daemon.pages.shell import members, number, show
-from daemon.server.visitors import caller, in_db, require_key, timed
+from daemon.server.visitors import SETTINGS, caller, in_db, require_key, timed
 
 routes = web.RouteTableDef()
 
@@ -70,11 +71,11 @@ class Decision(forms.Form):
 @members
 async def confirmations(request: web.Request) -> web.StreamResponse:
     """All campaigns that wait."""
-    return show(request, await in_db(request, _shown, number(request, "cursor") or 0))
+    return show(request, await in_db(request, _shown, request.app[SETTINGS], number(request, "cursor") or 0))
 
 
-def _shown(after: int) -> Confirmations:
-    rows = confirming.waiting(after, SHOWN + 1)
+def _shown(settings: Settings, after: int) -> Confirmations:
+    rows = confirming.waiting(settings, after, SHOWN + 1)
     cards = [Card(row, _turns(row)) for row in rows[:SHOWN]]
     return Confirmations(cards, rows[SHOWN - 1].id if len(rows) > SHOWN else None)
 

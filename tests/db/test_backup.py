@@ -112,7 +112,7 @@ async def test_a_campaign_that_is_restored_in_the_middle_waits_for_a_person(stoc
     async with stocked.sending(second):
         await until(lambda: second.count("health") > 20, "the sender looks at the account")
         assert [] == second.out
-        (waiting,) = confirming.waiting()
+        (waiting,) = confirming.waiting(settings)
         assert (True, 2, 3) == (waiting.restored, waiting.out, waiting.pending)
         confirming.confirm(job.id, Choice.UNCERTAIN, "kim", db_clock.now_ms(), 1)
         await until(lambda: len(second.out) == 2, "the others get it")

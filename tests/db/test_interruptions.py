@@ -94,7 +94,7 @@ def test_an_older_database_is_noticed_and_nothing_goes_out(hand: Hand, presence:
     shown = progress.progress(hand.settings, queries.job(running.id), hand.clock())
     assert ("waiting_for_confirmation", "restored", None) == (shown.status, shown.code, shown.eta)
     assert [("hold", "daemon")] == [(each.move, each.who) for each in JobStep.select().where(JobStep.job == running.id)]
-    first, _ = confirming.waiting()
+    first, _ = confirming.waiting(hand.settings)
     assert (hand.clock() - 10 * MINUTE_MS, hand.clock()) == (first.unconfirmed_since, first.unconfirmed_at)
     Job.update(state=JobState.PENDING).where(Job.id == over.id).execute()
 
@@ -131,10 +131,56 @@ def test_only_so_many_may_have_been_sent_as_the_pauses_allow(hand: Hand, presenc
     older(hand.settings.data_dir / FILE)
     hand.clock.advance(10 * MINUTE_MS)
     Presence(hand.settings).beat(hand.clock())
-    (found,) = confirming.waiting()
+    (found,) = confirming.waiting(hand.settings)
     assert (True, 20, 11) == (found.restored, found.pending, found.perhaps_sent)
     turns = confirming.next_in_turn(found.id, 2)
     assert [person.number for person in hand.people(2)] == [each.number for each in turns]
+
+
+CLOUD = {"transport": "cloud", "cloud_phone_number_id": "123", "cloud_token": "t"}
+AT_ONCE = {"delay_min": 0, "delay_max": 90}
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "order", "perhaps"),
+    [
+        ({}, {}, 3),
+        (CLOUD, {}, 20),
+        (CLOUD, {"delay_min": 300, "delay_max": 300}, 3),
+        (CLOUD, AT_ONCE, 20),
+        ({}, AT_ONCE, 20),
+        ({"cloud_phone_number_id": "123", "cloud_token": "t"}, {}, 20),
+        ({}, {"schedule_at": MINUTE_MS}, 20),
+    ],
+    ids=["browser", "cloud", "its own", "its own of none", "none at all", "a number of Meta's", "scheduled"],
+)
+def test_where_nothing_makes_it_pause_all_may_have_been_sent(
+    hand: Hand, presence: Presence, make_settings: Any, settings_of: Any, order: Any, perhaps: int
+) -> None:
+    """Delays of the settings are stored with every order, and bind none of the Cloud API; an account that has a number
+    there may have been one in between, and a job that had not begun may have been edited."""
+    hand.settings = make_settings(delay_min=300, delay_max=300, **{"transport": "browser"} | settings_of)
+    if "schedule_at" in order:
+        order = {"schedule_at": hand.clock() + order["schedule_at"]}
+    hand.queue(20, **order)
+    older(hand.settings.data_dir / FILE)
+    hand.clock.advance(10 * MINUTE_MS)
+    Presence(hand.settings).beat(hand.clock())
+    (found,) = confirming.waiting(hand.settings)
+    assert (20, perhaps) == (found.pending, found.perhaps_sent)
+
+
+def test_what_was_in_hand_may_have_been_sent_as_well(hand: Hand, presence: Presence, make_settings: Any) -> None:
+    """It is queued again when its lease has run out. So may have been all, where the clock was set back."""
+    hand.settings = make_settings(**CLOUD)
+    hand.queue(5)
+    hand.claim(2)
+    paced = hand.queue(5, first=10, delay_min=60, delay_max=60)
+    older(hand.settings.data_dir / FILE)
+    hand.clock.advance(-10 * MINUTE_MS)
+    Presence(hand.settings).beat(hand.clock())
+    assert [(3, 5), (5, 5)] == [(each.pending, each.perhaps_sent) for each in confirming.waiting(hand.settings)]
+    assert paced.id
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -152,7 +198,7 @@ def test_after_a_day_without_anybody_what_is_overdue_waits(
     Presence(hand.settings).beat(hand.clock())
     assert dict.fromkeys([due.id, late.id], Cause.LONG_STOPPED) == unconfirmed()
     assert [] == hand.claim(5)
-    assert [0, 0] == [each.perhaps_sent for each in confirming.waiting()]
+    assert [0, 0] == [each.perhaps_sent for each in confirming.waiting(hand.settings)]
 
 
 @pytest.mark.parametrize("jump_ms", [30 * LONG_MS, -30 * LONG_MS])
@@ -188,7 +234,7 @@ def test_a_person_lets_it_go_on(hand: Hand, held: Job) -> None:
     """Everybody in their place, each once."""
     assert 0 == confirming.confirm(held.id, Choice.GO_ON, "kim", hand.clock())
     assert [person.number for person in hand.people(5)][1:] == hand.send_all()
-    assert (0, []) == (confirming.count(), confirming.waiting())
+    assert (0, []) == (confirming.count(), confirming.waiting(hand.settings))
     assert ("confirm", "kim") == [(each.move, each.who) for each in JobStep.select().order_by(JobStep.id)][-1]
 
 
@@ -286,7 +332,7 @@ def test_an_order_of_another_account_is_not_shown(hand: Hand, held: Job) -> None
     """To somebody who may not use that account."""
     token = rights.allowed.set(frozenset({"other"}))
     try:
-        assert (0, []) == (confirming.count(), confirming.waiting())
+        assert (0, []) == (confirming.count(), confirming.waiting(hand.settings))
         with pytest.raises(errors.NotFound):
             confirming.confirm(held.id, Choice.GO_ON, "kim", hand.clock())
     finally:

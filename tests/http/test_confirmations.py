@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import directory
+from daemon.accounts import directory, limits
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
@@ -63,6 +63,18 @@ async def test_it_is_decided_on_the_page(job_id: int, member: Any) -> None:
     assert ["uncertain"] * 2 + ["pending"] * 3 == states()
     assert "No campaign waits for you" in await look(member, "/app/confirmations")
     assert "/app/confirmations" not in await look(member, "/app")
+
+
+async def test_as_many_are_set_aside_as_may_have_been_sent(job_id: int, member: Any) -> None:
+    """All that is queued, where the account has not paused between two messages; less by hand only."""
+    hour = interruptions.BEAT_MS * 720
+    Job.update(unconfirmed_since=Job.unconfirmed_at - hour, own_delays=True, delay_min_ms=hour // 2).execute()
+    paused = await look(member, "/app/confirmations")
+    assert 'value="3"' in paused and "up to 3 of them may have been sent" in paused
+    limits.set_limits("default", {"transport": "cloud"}, "test")
+    Job.update(own_delays=False).execute()
+    page = await look(member, "/app/confirmations")
+    assert 'value="5"' in page and "up to 5 of them may have been sent" in page
 
 
 async def test_the_api_lists_and_decides(job_id: int, api: Any) -> None:

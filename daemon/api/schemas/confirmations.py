@@ -41,7 +41,8 @@ class Unconfirmed(Answer):
     out: int = Field(description="How many were sent, as the database knows.")
     pending: int
     perhaps_sent: int = Field(
-        description="How many of `pending` may have been sent all the same: no more than the pauses allow."
+        description="How many of those that are queued may have been sent all the same: all, or no more than the job's "
+        "pauses allow, where it makes some."
     )
 
 
