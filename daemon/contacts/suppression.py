@@ -39,7 +39,8 @@ BATCH = 500
 MOST_PASTED = 100_000
 LONGEST_REASON = 500
 REPLY = "reply"  # the source of those who wrote STOP
-WHATSAPP = "whatsapp"  # of those who have told WhatsApp that they want no marketing
+WHATSAPP = "whatsapp"  # of those who have told WhatsApp that they want no marketing, and nobody else
+ERASED = "erased"  # of another number of somebody whose data was erased
 NO_MARKETING = "asked WhatsApp for no marketing"  # and their reason
 ASKED = "asked not to be written to"  # where nobody gives another reason
 REMOVALS_SHOWN = 20
@@ -103,19 +104,26 @@ def suppress(settings: Settings, number: str, reason: str, who: str, now: int) -
 
 
 def put(number: E164, reason: str, source: str, now: int) -> bool:
-    """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before.
+    """Part of the caller's transaction: put the number (E.164) on the list; whether it was not there before. An entry
+    that is WhatsApp's alone becomes this one.
 
     It waits for nobody: a job may be locked for long, and an opt-out must not be lost over that. Once it has committed,
     claims and submits see it.
     """
-    person = Person(number).key
-    if _present([person]):
-        return False
-    row = {"number": number, "person": person, "reason": reason, "source": source, "created_at": now}
-    added = bool(_add([row]))
+    person, told = Person(number).key, {"reason": reason, "source": source, "created_at": now}
+    added = not _present([person]) and bool(_add([{"number": number, "person": person, **told}]))
     if added:
         after_commit(partial(log.info, "suppression.added", source=source))
+    else:
+        _asked_beside_whatsapp([person], told)
     return added
+
+
+def _asked_beside_whatsapp(people: Iterable[PersonKey], told: dict[str, Any]) -> None:
+    """What WhatsApp has put on the list it also takes off again: not those who were put there otherwise, too."""
+    if told["source"] != WHATSAPP:
+        theirs = (Suppression.person.in_(list(people)), Suppression.source == WHATSAPP)
+        Suppression.update(told).where(*theirs).execute()
 
 
 def _add(rows: list[dict[str, Any]]) -> int:
@@ -182,7 +190,7 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
     """In small transactions: a sender waits for none of them, and a repeat adds only what is missing."""
     added = 0
     numbers = sorted(contact.number for contact in found.contacts)  # in one order, as others may add them, too
-    alike = {"reason": reason, "source": source, "created_at": now}
+    alike: dict[str, Any] = {"reason": reason, "source": source, "created_at": now}
     progress.told(Stage.STORING, 0, len(numbers))
     for before, batch in enumerate(peewee.chunked(numbers, BATCH)):
         progress.settled(Stage.STORING, BATCH * before, len(numbers))
@@ -192,6 +200,7 @@ def _import(found: importer.ContactList, reason: str, source: str, who: str, now
             rows = [{"number": number, "person": key, **alike} for number, key in keys.items() if key not in there]
             if rows:
                 added += _add(rows)
+            _asked_beside_whatsapp(keys.values(), alike)
     await_submits()
     guessed = None if found.encoding_sure else found.encoding
     done = Imported(added, len(numbers) - added, found.duplicates, found.rejected, guessed)
@@ -246,6 +255,14 @@ def find(number: E164) -> Entry:
     if not rows:
         raise errors.NotFound(Why.NOT_SUPPRESSED)
     return _entry(next((row for row in rows if row.number == number), rows[0]))
+
+
+def source_of(number: E164) -> str | None:
+    """Who has put the person with this number on the list; WHATSAPP only where nobody else has. None: they are not on
+    it, or because they were erased."""
+    theirs = Suppression.select(Suppression.source).where(Suppression.person == Person(number).key)
+    found = [source for (source,) in tuples(theirs.order_by(Suppression.created_at))]
+    return next((source for source in found if source != WHATSAPP), found[0] if found else None)
 
 
 def among(numbers: Iterable[E164]) -> set[E164]:

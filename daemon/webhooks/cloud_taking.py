@@ -257,9 +257,10 @@ def _changed(account: str, each: hooks.Changed, ours: Known, came_at: int, now: 
     before, number = windows.number_of(each.before.phone, each.before.bsuid), each.now.phone
     with write():
         _learn_one(each.now, ours, now)
-        listed = before and number and suppression.among([before])
-        if number and listed and cloud_inbox.first_time(_digest("changed", account, each.key), now):
-            suppression.put(number, NEW_NUMBER, suppression.WHATSAPP, now)
+        listed = before and suppression.among([before])
+        if before and number and listed and cloud_inbox.first_time(_digest("changed", account, each.key), now):
+            source = suppression.source_of(before) or suppression.ERASED
+            suppression.put(number, NEW_NUMBER, source, now)
     if before is None:
         _count(account, Counted.UNKNOWN_PERSON, now)
         return

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from daemon.contacts import suppression
-from daemon.delivery import moves, windows
+from daemon.contacts import consents, suppression
+from daemon.delivery import moves, replies, unmatched, windows
 from daemon.models import Happening, Message, Reply, Suppression
-from daemon.states import E164, Ack
-from daemon.transports.protocol import Receipt
+from daemon.states import E164, Ack, ConsentHow
+from daemon.transports.protocol import Receipt, Said
 from tests.support.hand import Hand, fresh
 from tests.support.meta import change, text
 from tests.support.posting import Post, sent
@@ -85,15 +86,15 @@ async def test_stop_is_taken_however_it_is_said(hand: Hand, post: Post, way: str
     assert {suppression.REPLY} == {each.source for each in Suppression.select()}
 
 
+def prefers(number: str, value: str, at: int) -> dict[str, Any]:
+    said = {"wa_id": number[1:], "category": "marketing_messages", "value": value, "timestamp": at}
+    return change("user_preferences", [said])
+
+
 async def test_preferences_put_on_the_list_and_lift_only_their_own(hand: Hand, post: Post) -> None:
     """In the order in which they were said, not told; what somebody else has put there stays."""
     first, other = (each.number for each in sent(hand, 2))
     suppression.suppress(post.settings, other, "by hand", "admin", post.clock())
-
-    def prefers(number: str, value: str, at: int) -> dict[str, Any]:
-        said = {"wa_id": number[1:], "category": "marketing_messages", "value": value, "timestamp": at}
-        return change("user_preferences", [said])
-
     at = post.clock() // 1_000
     await post.take(prefers(first, "stop", at), prefers(other, "stop", at))
     assert {first, other} == {each.number for each in Suppression.select()}
@@ -101,6 +102,59 @@ async def test_preferences_put_on_the_list_and_lift_only_their_own(hand: Hand, p
     assert [(other, "admin")] == [(each.number, each.source) for each in Suppression.select()]
     await post.take(prefers(first, "stop", at), prefers(first, "stop", at + 5))
     assert 1 == Suppression.select().count()
+
+
+def replied(post: Post, number: E164) -> None:
+    replies.take_one("default", number, Said("in", False, "STOP"), False, None, frozenset(), post.clock())
+
+
+def suppressed(post: Post, number: E164) -> None:
+    suppression.suppress(post.settings, number, "called", "admin", post.clock())
+
+
+def withdrew(post: Post, number: E164) -> None:
+    consents.withdraw(post.settings, number, post.clock(), ConsentHow.SPOKEN, "", "admin", post.clock())
+
+
+def imported(post: Post, number: E164) -> None:
+    assert 1 == suppression.import_text(post.settings, number, "from the shop", "admin", post.clock()).present
+
+
+def assigned(post: Post, number: E164) -> None:
+    unmatched.note_user("default", "DE.1", "in", post.clock())
+    (chat,) = unmatched.listed(post.clock())
+    unmatched.assign(post.settings, chat.id, number, "admin", post.clock())
+
+
+@pytest.mark.parametrize("asks", [replied, suppressed, withdrew, imported, assigned])
+async def test_whoever_asks_beside_whatsapp_stays_listed(
+    hand: Hand, post: Post, clock: Any, asks: Callable[[Post, E164], None]
+) -> None:
+    """Who wants WhatsApp's marketing again has not taken back what they asked of us."""
+    ((number, at),) = ((E164(each.number), clock() // 1_000) for each in sent(hand))
+    await post.take(prefers(number, "stop", at))
+    clock.advance(5_000)
+    asks(post, number)
+    entry = suppression.find(number)
+    assert suppression.WHATSAPP != entry.source and suppression.NO_MARKETING != entry.reason
+    assert clock() == entry.created_at
+    await post.take(prefers(number, "resume", at + 10))
+    assert entry == suppression.find(number)
+    await post.take(prefers(number, "stop", at + 20))
+    assert entry == suppression.find(number)
+
+
+@pytest.mark.parametrize("who", ["admin", suppression.WHATSAPP])
+async def test_a_new_number_is_lifted_only_if_the_one_before_would_be(hand: Hand, post: Post, who: str) -> None:
+    """It is on the list for the same reason."""
+    (message,), new, at = sent(hand), "+4915200000001", post.clock() // 1_000
+    suppression.suppress(post.settings, message.number, "asked", who, post.clock())
+    system = {"type": "user_changed_number", "body": "moved", "wa_id": new[1:]}
+    said = {"from": message.number[1:], "id": "wamid.s", "timestamp": "1", "type": "system", "system": system}
+    await post.take(change("messages", [said]))
+    assert {message.number, new} == suppression.among([message.number, new])
+    await post.take(prefers(new, "resume", at))
+    assert (who == "admin") == bool(suppression.among([new]))
 
 
 async def test_another_number_moves_nothing_silently(hand: Hand, post: Post) -> None:

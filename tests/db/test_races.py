@@ -252,6 +252,22 @@ def test_who_writes_stop_while_they_are_taken_off_is_on_the_list(start, until_it
     assert [(number, "wrote STOP")] == [(row.number, row.reason) for row in suppression.page()[0]]
 
 
+def test_who_asks_while_whatsapp_tells_it_is_listed_for_good(start, until_it_waits):
+    """The entry that is just being made is WhatsApp's, and must not stay theirs alone."""
+    number = "+4915110000001"
+
+    def stop() -> bool:
+        with connection.write():
+            return suppression.put(number, "wrote STOP", suppression.REPLY, 3)
+
+    with connection.write():
+        suppression.put(number, suppression.NO_MARKETING, suppression.WHATSAPP, 2)
+        writing = start(stop)
+        until_it_waits(writing)
+    assert not writing.result()
+    assert suppression.REPLY == suppression.find(number).source
+
+
 def test_two_take_over_at_once(hand: Hand, start, until_it_waits, clock):
     """The second one finds nothing left to rescue, and no error."""
     hand.queue(3)
