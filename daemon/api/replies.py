@@ -10,13 +10,13 @@ from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import ChatId, Cursor, Flag, Limit, OfAccount, OfJob, Since, ToNumber, Until
-from daemon.api.schemas.people import AssignChat, Candidate, Chat, ChatChanged, Chats, Replies, Reply
+from daemon.api.schemas.people import AssignChat, Candidate, Chat, ChatChanged, Chats, IgnoreChat, Replies, Reply
 from daemon.contacts import importer, masking
 from daemon.contacts.person import Person
 from daemon.db import clock
 from daemon.delivery import replies as stored_replies
 from daemon.delivery import unmatched
-from daemon.errors import NotFound
+from daemon.errors import EditConflict, NotFound
 from daemon.server.scopes import Scope
 from daemon.states import ChatState
 
@@ -72,10 +72,13 @@ def assign_chat(caller: Caller, *, chat_id: ChatId, body: AssignChat) -> ChatCha
     return _changed(unmatched.assign(caller.settings, chat_id, body.number, caller.name, clock.now_ms()))
 
 
-@endpoint.post("/replies/chats/{chat_id}/ignore", scope=Scope.CONTROL, errors=(NotFound,), tag="replies")
-def ignore_chat(caller: Caller, *, chat_id: ChatId) -> ChatChanged:
-    """Say that the chat has nothing to do with a campaign. It is not opened, and waits again only for a STOP in it."""
-    return _changed(unmatched.ignore(chat_id, caller.name))
+@endpoint.post("/replies/chats/{chat_id}/ignore", scope=Scope.CONTROL, errors=(NotFound, EditConflict), tag="replies")
+def ignore_chat(caller: Caller, *, chat_id: ChatId, body: IgnoreChat | None = None) -> ChatChanged:
+    """Say that the chat has nothing to do with a campaign. It is not opened, and waits again only for a STOP in it.
+
+    With `version`, this is refused if somebody has asked for no more in it since.
+    """
+    return _changed(unmatched.ignore(chat_id, caller.name, body.version if body else None))
 
 
 @endpoint.post("/replies/chats/{chat_id}/reopen", scope=Scope.CONTROL, errors=(NotFound,), tag="replies")

@@ -16,6 +16,10 @@ class Why(Wording):
         "now on nothing more is sent to them.",
     )
     NO_UNMATCHED_CHAT = "no_unmatched_chat", "This chat is no longer waiting: it was matched, or read on the phone."
+    STOP_MEANWHILE = (
+        "stop_meanwhile",
+        "Somebody has asked to stop in this chat since you opened the page: say whose it is, or ignore it once more.",
+    )
     RECIPIENT_NOT_CHOSEN = "recipient_not_chosen", "Choose whose chat it is, or enter their number."
     NOT_A_RECIPIENT = (
         "not_a_recipient",

@@ -7,6 +7,7 @@ for no more, that stands first, and stays until a person has said something.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from daemon.contacts import importer, optout, suppression
 from daemon.contacts.person import Person
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, among, rows_of, several
-from daemon.db.proxy import tuples
+from daemon.db.proxy import locked, tuples
 from daemon.db.records import record
 from daemon.delivery import chat_names, opened_chats, windows
 from daemon.delivery.refusals import Why
@@ -52,8 +53,9 @@ class Candidate:
 @dataclass(frozen=True)
 class Chat:
     """A chat that could not be matched. first_at: since when it is seen, UTC ms; count: of unread messages; opened: it
-    was read, and nothing showed whose it is; stop: somebody asks for no more there. Of one that a person has settled:
-    number, ignored, who; listed: whether that number is on the suppression list."""
+    was read, and nothing showed whose it is; stop: somebody asks for no more there; version: another one with each time
+    that somebody does. Of one that a person has settled: number, ignored, who; listed: whether that number is on the
+    suppression list."""
 
     id: int
     account: str
@@ -62,6 +64,7 @@ class Chat:
     count: int
     opened: bool
     stop: bool
+    version: int
     number: E164 | None
     ignored: bool
     who: str | None
@@ -122,7 +125,7 @@ def users_known(accounts: Collection[str], numbers: Mapping[str, E164], now: int
 @Prepared
 def _open_of() -> Any:
     theirs = (among(UnmatchedChat.account, "accounts"), among(UnmatchedChat.title, "titles"), *_open())
-    return UnmatchedChat.select().where(*theirs).order_by(UnmatchedChat.id)
+    return locked(UnmatchedChat.select().where(*theirs).order_by(UnmatchedChat.id))
 
 
 def _asks(heard: Heard, further: frozenset[str]) -> dict[str, Any]:
@@ -136,7 +139,8 @@ def _asks(heard: Heard, further: frozenset[str]) -> dict[str, Any]:
 def _put(account: str, title: str, now: int, **seen: Any) -> None:
     title = title[:LONGEST]
     with write():
-        row = UnmatchedChat.get_or_none(UnmatchedChat.account == account, UnmatchedChat.title == title)
+        this = (UnmatchedChat.account == account, UnmatchedChat.title == title)
+        row = locked(UnmatchedChat.select().where(*this)).first()
         if row is None:
             new = UnmatchedChat.create(account=account, title=title, first_at=now, seen_at=now, **seen)
             if new.stop:
@@ -156,7 +160,7 @@ def forget_read(account: str, unread: Collection[str], now: int) -> None:
             if title not in {each[:LONGEST] for each in unread}]  # fmt: skip
     if gone:
         with write():
-            UnmatchedChat.delete().where(UnmatchedChat.id.in_(gone)).execute()
+            UnmatchedChat.delete().where(UnmatchedChat.id.in_(gone), *mine).execute()
 
 
 def matched(account: str, title: str) -> None:
@@ -254,7 +258,12 @@ _IN_STATE: dict[ChatState, Callable[[], tuple[Any, ...]]] = {
 
 def _chat(row: UnmatchedChat, candidates: list[Candidate]) -> Chat:
     barred = row.number is not None and bool(suppression.among([row.number]))
-    return record(Chat, row, listed=barred, candidates=candidates)
+    return record(Chat, row, version=_version(row), listed=barred, candidates=candidates)
+
+
+def _version(row: UnmatchedChat) -> int:
+    asked = hashlib.sha256(str(row.stop_key or "").encode()).digest()
+    return 2 + int.from_bytes(asked[:4], "big") if row.stop else 1
 
 
 def _candidates(row: UnmatchedChat, numbers: list[E164]) -> list[Candidate]:
@@ -278,8 +287,9 @@ def find(chat_id: int) -> Chat:
     return _chat(_row(chat_id), [])
 
 
-def _row(chat_id: int) -> UnmatchedChat:
-    row: UnmatchedChat | None = UnmatchedChat.get_or_none(UnmatchedChat.id == chat_id)
+def _row(chat_id: int, lock: bool = False) -> UnmatchedChat:
+    query = UnmatchedChat.select().where(UnmatchedChat.id == chat_id)
+    row: UnmatchedChat | None = (locked(query) if lock else query).first()
     if row is None or not rights.may(row.account):
         raise errors.NotFound(Why.NO_UNMATCHED_CHAT)
     return row
@@ -300,6 +310,7 @@ def assign(settings: Settings, chat_id: int, number: str, who: str, now: int) ->
         raise errors.InvalidInput(Why.NOT_A_RECIPIENT, account=row.account)
     theirs = E164(message.number)
     with write():
+        row = _row(chat_id, lock=True)
         UnmatchedChat.update(number=theirs, ignored=False, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
         if row.stop:
             suppression.put(theirs, WROTE_STOP, suppression.REPLY, now)
@@ -311,11 +322,16 @@ def assign(settings: Settings, chat_id: int, number: str, who: str, now: int) ->
     return find(chat_id)
 
 
-def ignore(chat_id: int, who: str) -> Chat:
-    """It is nothing to us: it is neither opened nor shown any more, until somebody asks for no more in it. Raises
-    NotFound."""
-    _row(chat_id)
+def ignore(chat_id: int, who: str, seen: int | None = None) -> Chat:
+    """It is nothing to us: it is neither opened nor shown any more, until somebody asks for no more in it.
+
+    seen: the chat's version as it was shown, None to ignore whatever is there. Raises NotFound, EditConflict (somebody
+    has asked for no more in it since).
+    """
     with write():
+        row = _row(chat_id, lock=True)
+        if seen is not None and seen != _version(row) and row.stop:
+            raise errors.EditConflict(Why.STOP_MEANWHILE)
         UnmatchedChat.update(number=None, ignored=True, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
     log.info("reply.chat_ignored", chat_id=chat_id, who=who)
     return find(chat_id)
@@ -323,8 +339,8 @@ def ignore(chat_id: int, who: str) -> Chat:
 
 def reopen(chat_id: int, who: str) -> Chat:
     """Take back what was said about it. Who is on the suppression list stays there. Raises NotFound."""
-    _row(chat_id)
     with write():
+        _row(chat_id, lock=True)
         UnmatchedChat.update(number=None, ignored=False, who=None).where(UnmatchedChat.id == chat_id).execute()
     log.info("reply.chat_reopened", chat_id=chat_id, who=who)
     return find(chat_id)

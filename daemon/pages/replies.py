@@ -62,8 +62,15 @@ async def assign(request: web.Request) -> web.StreamResponse:
 @routes.post(CHAT + "/ignore")
 @only(Role.OPERATOR)
 async def ignore(request: web.Request) -> web.StreamResponse:
-    """Say that the chat has nothing to do with a campaign."""
-    await in_db(request, unmatched.ignore, int(request.match_info["id"]), caller(request))
+    """Say that the chat has nothing to do with a campaign; where somebody asks to stop in it and the page did not show
+    that yet, it does."""
+    form = (await forms.read(request)).parsed(forms.IgnoreChat)
+    chat_id = int(request.match_info["id"])
+    try:
+        await in_db(request, unmatched.ignore, chat_id, caller(request), form.version)
+    except errors.EditConflict as error:
+        refused = Refused(chat_id, said(error), None)
+        return show(request, await in_db(request, _page, None, False, None, "", refused), 409)
     raise web.HTTPSeeOther("/app/replies?done=ignored")
 
 
@@ -77,11 +84,11 @@ async def reopen(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True)
 class Refused:
-    """What was entered for a chat and cannot be so, and why."""
+    """What was said of a chat and cannot be so, and why. number: what was entered for it, if anything was wanted."""
 
     chat_id: int
     error: str
-    number: str
+    number: str | None
 
 
 @dataclass(frozen=True)

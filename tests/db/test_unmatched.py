@@ -196,6 +196,46 @@ def test_what_was_said_can_be_taken_back(hand: Hand) -> None:
             late()
 
 
+def asks(hand: Hand, title: str, key: str) -> None:
+    unmatched.note_stop("default", Heard(None, (theirs(key, "STOP"),), title), NONE, hand.clock())
+
+
+def test_a_stop_that_nobody_saw_is_not_ignored(hand: Hand) -> None:
+    """Neither the first one nor another one; the one that was seen is."""
+    written(hand, {"number": ONE, "name": "Anna"})
+    unmatched.note("default", [Unread("Mum", None, 1)], hand.clock())
+    for key in ("1", "2"):
+        (seen,) = unmatched.listed(hand.clock())
+        asks(hand, "Mum", key)
+        with pytest.raises(errors.EditConflict, match="asked to stop"):
+            unmatched.ignore(seen.id, "anna", seen.version)
+        assert ["Mum"] == shown(hand)
+    asks(hand, "Mum", "2")
+    unmatched.ignore(seen.id, "anna", unmatched.listed(hand.clock())[0].version)
+    assert [] == shown(hand)
+
+
+def test_a_stop_that_comes_while_the_chat_is_assigned_counts(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says whose it is may have been asked before it came."""
+    written(hand, {"number": ONE, "name": "Anna"})
+    unmatched.note("default", [Unread("Mum", None, 1)], hand.clock())
+    newest = unmatched._newest
+    monkeypatch.setattr(unmatched, "_newest", lambda *whose: (asks(hand, "Mum", "1"), newest(*whose))[1])
+    assert unmatched.assign(GERMAN, unmatched.listed(hand.clock())[0].id, ONE, "anna", hand.clock()).listed
+    assert {ONE} == suppression.among([ONE])
+
+
+def test_a_stop_that_comes_while_the_chat_is_read_on_the_phone_stays(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not unread any more is forgotten only without one."""
+    unmatched.note("default", [Unread("Mum", None, 1)], hand.clock())
+    begin = unmatched.write
+    monkeypatch.setattr(unmatched, "write", lambda: (monkeypatch.undo(), asks(hand, "Mum", "1"), begin())[2])
+    unmatched.forget_read("default", set(), hand.clock())
+    assert ["Mum"] == shown(hand)
+
+
 def test_a_private_chat_that_is_open_anyway_is_not_noted(hand: Hand) -> None:
     """Only what asks for no more is: a person may have opened it in the sender's browser."""
     written(hand, {"number": ONE, "name": "Anna"})

@@ -168,6 +168,30 @@ async def test_a_chat_that_could_not_be_matched_is_assigned_ignored_and_taken_ba
     assert 404 == (await say("gone", "ignore")).status
 
 
+async def test_a_chat_is_not_ignored_over_a_stop_that_came_since(api: Any, member: Any, job_id: int) -> None:
+    """By page and API: it is shown with the STOP, and can be ignored then."""
+    unmatched.note("default", [Unread("Mum", None, 1)], clock.now_ms())
+
+    async def seen() -> tuple[str, int]:
+        (chat,) = (await api.get("/replies/chats"))["chats"]
+        text = await (await member.get("/app/replies", headers=HTML)).text()
+        assert f'name="version" value="{chat["version"]}"' in text
+        return f"/replies/chats/{chat['id']}/ignore", chat["version"]
+
+    path, version = await seen()
+    unmatched.note_stop("default", Heard(None, (Said("s1", False, "STOP"),), "Mum"), NONE, clock.now_ms())
+    refused = await api.post(path, {"version": version}, 409)
+    assert "stop_meanwhile" == refused["code"]
+    late = await submit(member, f"/app{path}", version=str(version), other="")
+    text = await late.text()
+    assert 409 == late.status and "asked to stop in this chat since" in text
+    assert ('<span class="chip bad">STOP</span>' in text) and 'aria-invalid="true"' not in text
+    path, version = await seen()
+    done = await submit(member, f"/app{path}", version=str(version), other="")
+    assert "/app/replies?done=ignored" == done.headers["Location"]
+    assert "ignored" == (await api.post(path, {"version": version}))["state"]
+
+
 async def test_the_api_lists_unmatched_chats_a_page_at_a_time(api: Any, job_id: int) -> None:
     """Newest first, with the recipients who may be meant; only those that ask to stop, if wanted."""
     unmatched.note("default", [Unread("Sunshine 99", None, 2), Unread("Mum", None, 1)], clock.now_ms())

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, StrictStr
 
 from daemon.api.answers import Answer
-from daemon.api.schemas.common import Body, Done, Fields, Phone, Rejected, Time, Value, example
+from daemon.api.schemas.common import Body, Done, Fields, Id, Phone, Rejected, Time, Value, example
 from daemon.contacts import suppression
 from daemon.states import ChatState
 
@@ -105,6 +105,7 @@ class Chat(Answer):
     unread: int = Field(description="How many messages in it are unread.")
     opened: bool = Field(description="Whether it was read, and nothing in it showed whose it is.")
     stop: bool = Field(description="Whether somebody asks for no more messages in it.")
+    version: int = Field(description="Another one each time that somebody asks for no more in it.")
     first_at: Time
     number: Phone | None = Field(description="Whose it is, once it is assigned.")
     suppressed: bool = Field(description="Whether that number is on the suppression list.")
@@ -131,3 +132,13 @@ class AssignChat(Body):
     model_config = example(number="+4915110000000")
 
     number: StrictStr = Field(description="Of somebody whom the chat's account has messaged, in any notation.")
+
+
+class IgnoreChat(Body):
+    """A chat that has nothing to do with a campaign, as it was read."""
+
+    model_config = example(version=1)
+
+    version: Id | None = Field(
+        None, description="That of the chat as it was read: refused if somebody has asked for no more in it since."
+    )
