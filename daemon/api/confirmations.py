@@ -51,13 +51,28 @@ def _unconfirmed(row: Waiting) -> Unconfirmed:
 def confirm(caller: Caller, *, job_id: JobId, body: Confirm, once: Once) -> JobChanged:
     """Decide what becomes of a job that waits after a restore or a long stop.
 
-    Many are set aside in chunks. If that breaks off, the job still waits: repeat the request.
+    Many are set aside in chunks. If that breaks off, the job still waits: repeat the request. Those that are aside by
+    then are among the `first`.
     """
-    now = clock.now_ms()
-    confirming.confirm(job_id, body.choice, caller.name, now, body.first)
+    now, choice = clock.now_ms(), body.choice
+    try:
+        aside = confirming.set_aside(job_id, choice, caller.name, now, body.first)
+    except IllegalMove:
+        once.look()  # another host has answered the same request meanwhile
+        raise
 
-    def changed() -> JobChanged:
-        found = progress.progress(caller.settings, queries.job(job_id), clock.now_ms())
-        return JobChanged.model_validate(vars(found) | {"message": DONE[body.choice]})
+    def decided() -> JobChanged:
+        confirming.decide(job_id, choice, caller.name, now, aside)
+        return _changed(caller, job_id, choice)
 
-    return once.run(changed, now)
+    answer = once.run(decided, now)
+    return (
+        once.replace(_changed(caller, job_id, choice))
+        if confirming.finish(job_id, choice, caller.name, now)
+        else answer
+    )
+
+
+def _changed(caller: Caller, job_id: int, choice: Choice) -> JobChanged:
+    found = progress.progress(caller.settings, queries.job(job_id), clock.now_ms())
+    return JobChanged.model_validate(vars(found) | {"message": DONE[choice]})

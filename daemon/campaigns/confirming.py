@@ -125,19 +125,33 @@ def next_in_turn(job_id: int, limit: int = SHOWN) -> Sequence[NextInTurn]:
 
 
 def confirm(job_id: int, choice: Choice, who: str, now: int, first: int | None = None) -> int:
-    """Carry the decision out; returns how many messages were set aside. first: with UNCERTAIN, only so many, in order
-    of their turn. Not to be called in a transaction. If it breaks off, the campaign still waits: repeat it.
+    """Carry the decision out; returns how many messages were set aside for it, also by one that broke off: then the
+    campaign still waits, and it is repeated. first: with UNCERTAIN, only so many, in order of their turn. Not to be
+    called in a transaction.
 
     Raises NotFound, IllegalMove (it does not wait), InvalidInput (`first` with another choice).
     """
+    aside = set_aside(job_id, choice, who, now, first)
+    decide(job_id, choice, who, now, aside)
+    finish(job_id, choice, who, now)
+    return aside
+
+
+def set_aside(job_id: int, choice: Choice, who: str, now: int, first: int | None = None) -> int:
+    """What of `confirm` comes before its transaction: `decide` must follow."""
     if first is not None and choice is not Choice.UNCERTAIN:
         raise errors.InvalidInput(Why.FIRST_NEEDS_UNCERTAIN).at("first")
-    found = _held(job_id)
+    found = job_moves.job(job_id)
+    all_aside = choice is Choice.UNCERTAIN and found.state == JobState.COMPLETED  # by a decision that broke off then
+    if found.unconfirmed is None or not (found.state in OPEN or all_aside):
+        raise errors.IllegalMove(Why.NOT_UNCONFIRMED, job=job_id)
     if choice is not Choice.STOP:
         installed.require(found.account)
-    aside = 0
-    if choice is Choice.UNCERTAIN:
-        aside = sweeps.doubt(job_id, found.unconfirmed_at or now, first, who, now)
+    return sweeps.doubt(job_id, found.unconfirmed_at or now, first, who, now) if choice is Choice.UNCERTAIN else 0
+
+
+def decide(job_id: int, choice: Choice, who: str, now: int, aside: int) -> None:
+    """The campaign waits no longer. One transaction, or part of the caller's; `finish` follows. Raises IllegalMove."""
     with write():
         found = job_moves.job_to_move(job_id)
         if found.unconfirmed is None:  # two people have decided at once: the first one has
@@ -151,13 +165,8 @@ def confirm(job_id: int, choice: Choice, who: str, now: int, first: int | None =
             JobStep.create(job=job_id, at=now, move=move, who=who)
             job_moves.tell(job_id, "confirm", who, now)
         after_commit(partial(log.info, "job.confirmed", job_id=job_id, choice=choice.value, count=aside, who=who))
-    if choice is Choice.STOP:
-        sweeps.finish_stop(job_id, who, now)
-    return aside
 
 
-def _held(job_id: int) -> Job:
-    found = job_moves.job(job_id)
-    if found.unconfirmed is None or found.state not in OPEN:
-        raise errors.IllegalMove(Why.NOT_UNCONFIRMED, job=job_id)
-    return found
+def finish(job_id: int, choice: Choice, who: str, now: int) -> bool:
+    """Whether something was left to do after that transaction, which is done by now. Not to be called in one."""
+    return choice is Choice.STOP and sweeps.finish_stop(job_id, who, now)

@@ -95,24 +95,39 @@ def _stopped_by(job_id: int) -> str:
     return str(query.order_by(Event.id.desc()).limit(1).scalar() or "rescue")
 
 
-def doubt(job_id: int, due_by: int, most: int | None, who: str, now: int) -> int:
-    """Make those queued messages of the job uncertain that were due by then, in order of their turn, the first so many
-    or all; returns how many. Not to be called in a transaction. One that broke off is repeated."""
-    chunks, count, more = Chunks(), 0, True
+def doubt(job_id: int, held_at: int, most: int | None, who: str, now: int) -> int:
+    """Make those queued messages of the job uncertain that were due when it began to wait for a person, in order of
+    their turn, the first so many or all, as long as it does; returns how many. Not to be called in a transaction.
+
+    One that broke off is repeated, and two may be asked for at once: what was set aside before, since held_at, counts.
+    """
+    chunks, count, before, left = Chunks(), 0, 0, None
     why = refusal(Passed.PERHAPS_SENT_BEFORE)
     told = {"error": str(why), "coded": filed(why)}
-    while more:
-        size = chunks.size if most is None else min(chunks.size, most - count)
+    while True:
         with chunks.transaction(), in_order():
-            moves.job_state(job_id)
-            queued = (Message.job == job_id) & (Message.state == State.PENDING) & (Message.not_before <= due_by)
+            job = job_moves.job_to_move(job_id)
+            if job.unconfirmed is None:  # somebody else has decided
+                return count + before
+            if most is not None and job.uncertain != left:
+                before = _doubted(job_id, held_at) - count
+            size = chunks.size if most is None else max(min(chunks.size, most - count - before), 0)
+            queued = (Message.job == job_id) & (Message.state == State.PENDING) & (Message.not_before <= held_at)
             turns = Message.select(Message.id).where(queued).order_by(Message.not_before, Message.id).limit(size)
-            found = [row[0] for row in tuples(turns)]
+            found = [row[0] for row in tuples(turns)] if size else []
             if found:
                 _move(job_id, "doubt", State.PENDING, Message.id.in_(found), who, now, why, **told)
+            left = job.uncertain + len(found)
         count += len(found)
-        more = len(found) == size and (most is None or count < most)
-    return count
+        if not found or len(found) < size:
+            return count + before
+
+
+def _doubted(job_id: int, since: int) -> int:
+    """How many of the job's messages were set aside since then, and still are."""
+    aside = Event.select(Event.id).join(Message)
+    mine = (Message.job == job_id, Message.state == State.UNCERTAIN, Event.move == "doubt", Event.at >= since)
+    return int(aside.where(*mine).count())
 
 
 def resend_failed(job_id: int, chosen: Between, who: str, now: int) -> int:

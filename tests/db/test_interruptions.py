@@ -17,6 +17,7 @@ from daemon.db import connection
 from daemon.db.connection import write
 from daemon.delivery import interruptions, job_moves, timing
 from daemon.delivery.interruptions import BEAT_MS, FILE, LONG_MS, Cause, Mark, Presence
+from daemon.delivery.refusals import Passed
 from daemon.models import Event, Installation, Job, JobStep, Message
 from daemon.states import JobState, State
 from tests.support.hand import Hand, fresh, states
@@ -283,6 +284,59 @@ def test_a_decision_that_broke_off_is_repeated(
     between(lambda: None)
     confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock())
     assert ["sent"] + ["uncertain"] * 4 == states(held)
+
+
+def test_a_repeat_sets_no_more_aside(hand: Hand, held: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database failed between those who were set aside and the decision; also when these were all that was left."""
+
+    def busy(*_: Any) -> None:
+        raise errors.DatabaseBusy(Passed.NOT_READY_IN_TIME)
+
+    for first, outcome in (
+        (2, ["uncertain"] * 2 + ["pending"] * 2),
+        (3, ["uncertain"] * 3 + ["pending"]),
+        (9, ["uncertain"] * 4),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(errors.DatabaseBusy):
+            patch.setattr(confirming, "decide", busy)
+            confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock(), first)
+        assert ["sent", *outcome] == states(held)
+    assert 4 == confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock(), 4)
+    assert ({}, ["sent"] + ["uncertain"] * 4) == (unconfirmed(), states(held))
+
+
+def test_two_who_decide_at_once_set_aside_once(hand: Hand, presence: Presence, small_chunks: int, between: Any) -> None:
+    """Of 35 the first 25: a second one comes in the middle, and is done first."""
+    job = hand.queue(35)
+    older(hand.settings.data_dir / FILE)
+    presence.beat(hand.clock())
+    others: list[int] = []
+
+    def other() -> None:
+        between(lambda: None)
+        others.append(confirming.confirm(job.id, Choice.UNCERTAIN, "lee", hand.clock(), 25))
+
+    between(other)
+    with pytest.raises(errors.IllegalMove):
+        confirming.confirm(job.id, Choice.UNCERTAIN, "kim", hand.clock(), 25)
+    assert ([25], 25) == (others, states(job).count("uncertain"))
+
+
+def test_a_second_one_counts_what_the_first_sets_aside(
+    hand: Hand, presence: Presence, small_chunks: int, between: Any
+) -> None:
+    """One that broke off before its decision, for instance."""
+    job = hand.queue(35)
+    older(hand.settings.data_dir / FILE)
+    presence.beat(hand.clock())
+
+    def other() -> None:
+        between(lambda: None)
+        assert 15 == confirming.set_aside(job.id, Choice.UNCERTAIN, "lee", hand.clock(), 15)
+
+    between(other)
+    assert 25 == confirming.confirm(job.id, Choice.UNCERTAIN, "kim", hand.clock(), 25)
+    assert 25 == states(job).count("uncertain")
 
 
 def test_only_what_waits_can_be_decided(hand: Hand, held: Job) -> None:

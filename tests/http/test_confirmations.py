@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from daemon import errors
 from daemon.accounts import directory, limits
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Mark, Presence
-from daemon.models import Job, Message
+from daemon.delivery.refusals import Passed
+from daemon.models import Job, KeptAnswer, Message
 from daemon.states import Role
 from tests.support.drafting import look, post, send
 
@@ -102,3 +104,21 @@ async def test_a_page_of_the_list_leads_to_the_next(job_id: int, api: Any) -> No
     first = await api.get("/confirmations?limit=2")
     rest = await api.get(f"/confirmations?limit=2&cursor={first['next_cursor']}")
     assert (2, 1, None) == (len(first["jobs"]), len(rest["jobs"]), rest["next_cursor"])
+
+
+async def test_a_decision_and_its_answer_are_kept_together(
+    job_id: int, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the answer cannot be kept nothing is decided, and the repeat gets it; it sets nobody else aside."""
+    path, body, headers = f"/jobs/{job_id}/confirm", {"choice": "uncertain", "first": 2}, {"Idempotency-Key": "once"}
+
+    def busy(**_: Any) -> Any:
+        raise errors.DatabaseBusy(Passed.NOT_READY_IN_TIME)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptAnswer, "update", busy)
+        await api.post(path, body, 503, headers=headers)
+    assert "waiting_for_confirmation" == (await api.get(f"/status/{job_id}"))["status"]
+    for _ in range(2):
+        assert 2 == (await api.post(path, body, headers=headers))["uncertain"]
+    assert ["uncertain"] * 2 + ["pending"] * 3 == states()
