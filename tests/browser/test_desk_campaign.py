@@ -32,6 +32,14 @@ Gil;+4915112345676;Cologne
 """
 EVIL = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 
+# The server does what is asked, and the answer is lost on its way.
+LOST = """
+    const real = window.fetch;
+    window.fetch = (...asked) => real(...asked).then(() => {
+        window.fetch = real;
+        throw new TypeError("lost");
+    });
+"""
 UNLOAD = "const e = new Event('beforeunload', {cancelable: true}); window.dispatchEvent(e); return e.defaultPrevented"
 
 
@@ -276,7 +284,7 @@ def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:
 
 
 def test_starting_twice_and_going_back_is_one_campaign(visitor: Visitor, damaged: Path) -> None:
-    """A double click on Start, then the back button and Start again, lead to the same job."""
+    """A double click on Start whose answer is lost, Start again, then the back button and Start, lead to the same job."""
     before = Job.select().count()
     visitor.begin_campaign(damaged)
     visitor.fill("text", "Hi {{ name }}")
@@ -285,7 +293,10 @@ def test_starting_twice_and_going_back_is_one_campaign(visitor: Visitor, damaged
     use(visitor, "run")
     visitor.find("a.primary[href$='/start']").click()
     visitor.find("#summary")
+    visitor.driver.execute_script(LOST)
     visitor.driver.execute_script("const b = document.querySelector('button[value=start]'); b.click(); b.click()")
+    visitor.reads("#step-error", "The server cannot be reached")
+    visitor.press("Start")
     visitor.until(lambda: visitor.path().startswith("/app/jobs/"))
     goal = visitor.path()
     visitor.driver.back()

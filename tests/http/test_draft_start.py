@@ -192,6 +192,13 @@ async def test_starting_twice_makes_one_job(member: Client) -> None:
         assert 303 == response.status
         goals.add(response.headers["Location"])
     assert {f"/app/jobs/{Job.get().id}"} == goals
+    for asked in ("application/json, text/html", "application/json"):  # our script follows it, if it is not to the login
+        response = await member.post(
+            f"{base}/start",
+            data={"version": version[1], "csrf": _token(page)},
+            headers={"Accept": asked} | _origin(member),
+        )
+        assert (200, goals) == (response.status, {response.url.path})
     for step in ("people", "message", "check"):
         assert goals == {(await member.get(f"{base}/{step}", allow_redirects=False)).headers["Location"]}
     assert "No drafts" in await look(member, "/app/new")

@@ -27,7 +27,12 @@ async function save(form, button) {
       body.set("csrf", token()["X-CSRF-Token"]); // somebody has logged in anew in another tab
       response = await send();
     }
-    if (response.status === 401 || response.redirected) return tell("step-error", $("step-error").dataset.out); // it led to the login
+    const led = response.redirected ? new URL(response.url).pathname : "";
+    if (response.status === 401 || led.startsWith("/app/login")) return tell("step-error", $("step-error").dataset.out);
+    if (led) {
+      saved = changes; // the draft has been started: nothing can be added to it any more
+      return location.assign(response.url);
+    }
     const text = await response.text();
     if (response.headers.get("Content-Type")?.includes("application/json")) {
       if (response.ok && changes === before) saved = changes;
@@ -79,6 +84,7 @@ function upload(address, body) {
     request.onload = () => {
       const response = new Response(request.response, { status: request.status, headers: { "Content-Type": request.getResponseHeader("Content-Type") ?? "" } });
       Object.defineProperty(response, "redirected", { value: request.responseURL !== new URL(address, location.href).href });
+      Object.defineProperty(response, "url", { value: request.responseURL });
       end(resolve, response);
     };
     request.onerror = () => end(reject, new Error("lost"));
