@@ -51,7 +51,7 @@ STATIC = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }  # the type of .js depends on the machine
-OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.-]*)?", re.A)
+OWN_PATH = re.compile(r"/app(?:[/?][\w/?=&%.+*~,:@-]*)?", re.A)  # with all that browsers leave as it is in a query
 
 ROLES = {Role.VIEWER: N_("viewer"), Role.OPERATOR: N_("operator"), Role.ADMIN: N_("admin")}
 

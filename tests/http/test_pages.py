@@ -123,6 +123,12 @@ async def test_the_login_leads_to_our_own_pages_only(visitor: Client, goal: str)
     assert "/app" == (await submit(visitor, "/app/login", key=KEY, next=goal)).headers["Location"]
 
 
+@pytest.mark.parametrize("goal", ["/app/jobs/7?search=anna+b%C3%A4r", "/app/jobs/7?search=*~.-_&x=1,2:3@4", "/app/me"])
+async def test_the_login_leads_back_with_all_that_was_searched_for(visitor: Client, goal: str) -> None:
+    """As a browser writes it into the address."""
+    assert goal == (await submit(visitor, "/app/login", key=KEY, next=goal)).headers["Location"]
+
+
 async def test_logging_out_takes_the_cookie_away(member: Client) -> None:
     """The cookie is taken back."""
     response = await submit(member, "/app/logout")
