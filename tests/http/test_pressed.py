@@ -12,6 +12,8 @@ from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import clock
 from daemon.delivery import moves, replies
+from daemon.formats.refusals import Unsent
+from daemon.i18n.coded import refusal
 from daemon.models import Account, Job, Message
 from daemon.states import AccountState
 from daemon.transports.protocol import Health, Heard, Said
@@ -32,8 +34,8 @@ def ends(form: Form, address: str, **fields: str) -> bool:
     return form[0].endswith(address) and fields.items() <= form[1].items()
 
 
-async def press(client: Client, page: str, address: str, **fields: str) -> None:
-    """The button of `page` whose form leads there: the question is answered with yes, and it leads on to a page."""
+async def press(client: Client, page: str, address: str, **fields: str) -> str:
+    """The button of `page` whose form leads there: the question is answered with yes. The page that it leads on to."""
     text = await look(client, page)
     assert len(forms(text)) == text.count(" data-post="), "a button without a form"
     ((action, given),) = [each for each in forms(text) if ends(each, address, **fields)]
@@ -45,7 +47,9 @@ async def press(client: Client, page: str, address: str, **fields: str) -> None:
         assert again == action
         answer = await post(client, again, **kept)
     assert 303 == answer.status
-    await look(client, answer.headers["Location"].partition("#")[0])
+    goal = answer.headers["Location"].partition("#")[0]
+    await look(client, goal)
+    return goal
 
 
 def state(job_id: int) -> tuple[str, int, int]:
@@ -71,10 +75,26 @@ async def test_what_failed_is_sent_again(member: Client, settings: Settings) -> 
     page = f"/app/jobs/{(job_id := campaign(settings, 12))}"
     for _ in range(12):
         fail_one()
-    await press(member, f"{page}?search=person+11", "/retry", search="person 11")
+    found = f"{page}?search=person+11"
+    assert found == await press(member, found, "/retry", search="person 11")
     assert ("running", 1, 11) == state(job_id)
     await press(member, page, "/retry", code="other")
     assert ("running", 12, 0) == state(job_id)
+
+
+async def test_of_one_reason_only_those_that_a_search_finds_are_sent_again(member: Client, settings: Settings) -> None:
+    """The question says for whom and why they failed, and no more people than it counts get it."""
+    page = f"/app/jobs/{(job_id := campaign(settings, 12))}"
+    for _ in range(11):
+        fail_one()
+    moves.fail(take(), refusal(Unsent.MESSAGE_TOO_LONG, length=9, limit=4), clock.now_ms())
+    shown = await look(member, f"{page}?state=failed&code=other&search=person+1")
+    (form,) = [each for each in forms(shown) if ends(each, "/retry", search="person 1")]
+    assert "Retry 2 failed messages found for “person 1”?" == form[1]["ask"]
+    assert form[1]["more"].startswith("Only those that failed for this reason: ")
+    assert f'data-post="/retry/{job_id}?search=person+1&amp;code=other"' in shown
+    await press(member, f"{page}?state=failed&code=other&search=person+1", "/retry", search="person 1", code="other")
+    assert ("running", 2, 10) == state(job_id)
 
 
 @pytest.mark.parametrize(("sent", "then"), [("yes", "sent"), ("no", "pending")])
