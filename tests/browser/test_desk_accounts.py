@@ -161,9 +161,18 @@ def test_a_person_logs_out_after_a_question(visitor: Visitor, standin: StandIn) 
 def test_a_person_changes_the_caps(visitor: Visitor) -> None:
     """A mistake is said in the form, which keeps what was typed; what is saved shows at once."""
     visitor.find(f"{CARD} summary").click()
-    directory.open_account("zebra", 1)
-    visitor.find("#account-zebra")  # a change elsewhere closes no form
-    Account.delete().where(Account.name == "zebra").execute()
+    visitor.find("#hourly-default").send_keys("7")
+    directory.open_account("another", 1)
+    visitor.find("#account-another")  # a change elsewhere closes no form
+    assert "7" == visitor.find("#hourly-default").get_attribute("value")
+    limits.set_limits("default", {"daily_cap": 77}, "somebody")
+    visitor.reads(CARD, "0 of 77")
+    visitor.find("#hourly-default").send_keys(Keys.ENTER)
+    visitor.reads("#limits-error-default", "since you opened it")
+    limits.set_limits("default", {"daily_cap": None}, "test")
+    Account.delete().where(Account.name == "another").execute()
+    visitor.open("/app/accounts")
+    visitor.find(f"{CARD} summary").click()
     assert "no cap" == visitor.find("#daily-default").get_attribute("placeholder")
     assert "03:00-03:01" == visitor.find("#quiet-default").get_attribute("placeholder")
     visitor.find("#daily-default").send_keys("200")

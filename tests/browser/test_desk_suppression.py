@@ -191,6 +191,16 @@ def test_on_a_phone(visitor: Visitor, settings: Settings, job_id: int, path: str
     assert fits(visitor)
 
 
+def test_what_is_known_of_a_person_is_saved_and_then_erased(visitor: Visitor, job_id: int) -> None:
+    """From the one form, whose page stays where it was when the file has come."""
+    visitor.open("/app/privacy")
+    visitor.fill("number", ONE)
+    visitor.press("Save all that is known")
+    visitor.until(lambda: list(visitor.downloads.glob("person*.json")))
+    visitor.press("Erase …")
+    visitor.reads("main h2", f"Erase {ONE}?")
+
+
 def test_a_chat_that_could_not_be_matched_is_assigned(visitor: Visitor, job_id: int) -> None:
     """On a phone: who asks to stop in it stands first, and gets nothing more once it is said who they are."""
     Suppression.delete().execute()

@@ -113,7 +113,11 @@ function count(root = document) {
 }
 
 // Live parts: only what differs is replaced, so focus, selection and scroll position stay. What a reader
-// has opened stays open, and a part with data-keep (a form with what was wrong in it) stays as it is.
+// has opened stays open, what they have chosen stays chosen, and a part with data-keep (a form with what was wrong in it)
+// stays as it is, as does a form in which somebody has begun to write: its version is of what they began with.
+
+const begun = new WeakSet();
+for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => event.target.form && begun.add(event.target.form));
 
 function adopt(old, fresh) {
   if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) return old.replaceWith(fresh);
@@ -121,16 +125,44 @@ function adopt(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  if (old.dataset.keep !== undefined) return;
+  if (old.dataset.keep !== undefined || begun.has(old)) return;
   const opened = (name) => name === "open" && old.nodeName === "DETAILS";
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !opened(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const chosen = old.nodeName === "SELECT" && old.value !== usual(old) ? old.value : null;
+  adoptChildren(old, fresh);
+  if (chosen !== null && old.value !== chosen) old.value = chosen; // where it is gone nothing is chosen, not another one
+}
+
+function usual(select) {
+  const options = [...select.options];
+  return (options.find((option) => option.defaultSelected) ?? options[0])?.value;
+}
+
+/** Children with an id are known by it, wherever they stand; the others by their place. */
+function adoptChildren(old, fresh) {
   const wanted = [...fresh.childNodes];
   const ids = new Set(wanted.map((node) => node.id).filter(Boolean));
   for (const child of [...old.children]) if (child.id && !ids.has(child.id)) child.remove();
-  const present = [...old.childNodes];
-  present.forEach((child, at) => (at < wanted.length ? adopt(child, wanted[at]) : child.remove()));
-  old.append(...wanted.slice(present.length));
+  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let at = old.firstChild;
+  const pass = () => {
+    const passed = at;
+    at = at.nextSibling;
+    return passed;
+  };
+  for (const node of wanted) {
+    const same = node.id ? known.get(node.id) : at?.id ? null : at;
+    if (!same) {
+      old.insertBefore(node, at);
+      continue;
+    }
+    while (at && at !== same && !at.id) pass().remove();
+    if (at === same) pass();
+    else old.insertBefore(same, at);
+    adopt(same, node);
+  }
+  while (at) pass().remove();
 }
 
 const PAUSE_MS = 700; // between two looks, however fast things change
@@ -256,12 +288,12 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// A form is sent once, however often its button is pressed; a page restored from the browser's cache is loaded
-// again, because its session may have ended.
+// A form is sent once, however often its button is pressed, unless it brings a file (data-file): then its page stays.
+// A page restored from the browser's cache is loaded again, because its session may have ended.
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.method !== "post" || event.defaultPrevented || event.submitter?.dataset.file !== undefined) return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
 });
