@@ -862,7 +862,8 @@ class CloudTemplate(Table):
 
 
 class ContactList(Table):
-    """People saved for reuse."""
+    """People saved for reuse. version: of one that is being stored or deleted it is below 1, see
+    contacts/unfinished_lists.py."""
 
     id = peewee.AutoField()
     name = peewee.CharField(unique=True, max_length=120)

@@ -56,11 +56,13 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     meant = repairs.suggested(found.rejected, directory.country(caller.settings))
     now = clock.now_ms()
 
-    def made() -> ListMade:
-        row, added = contact_lists.create_list(body.name, found, now)
-        return ListMade.model_validate({**row.__dict__, **_added(added, meant).model_dump()})
+    with contact_lists.filled(body.name, found, now) as people:
 
-    return once.run(made, now)
+        def made() -> ListMade:
+            row, added = contact_lists.store_list(body.name, found, people, now)
+            return ListMade.model_validate({**row.__dict__, **_added(added, meant).model_dump()})
+
+        return once.run(made, now)
 
 
 @endpoint.get("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -77,10 +79,16 @@ def rename_list(caller: Caller, *, list_id: ListId, body: ListName) -> ContactLi
 
 
 @endpoint.delete("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")
-def forget_list(caller: Caller, *, list_id: ListId) -> Done:
+def forget_list(caller: Caller, *, list_id: ListId, once: Once) -> Done:
     """Delete a list and its entries. Jobs keep their recipients."""
-    contact_lists.delete_list(list_id)
-    return Done()
+
+    def closed() -> Done:
+        contact_lists.close_list(list_id)
+        return Done()
+
+    answer = once.run(closed, clock.now_ms())
+    contact_lists.forget_entries(list_id)
+    return answer
 
 
 @endpoint.get("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")
@@ -95,11 +103,15 @@ def list_entries(
 
 @endpoint.post("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound, ChoosePhoneColumn), tag="lists")
 def add_to_list(caller: Caller, *, list_id: ListId, body: People, once: Once) -> Added:
-    """Add people to a list. Those already on it get the fields that are new or different."""
+    """Add people to a list. Those already on it get the fields that are new or different.
+
+    Many are added in chunks. If that breaks off, repeat the request: those on the list by then are `already_there`.
+    """
     found = _people(caller.settings, body, may_be_nobody=False)
     meant = repairs.suggested(found.rejected, directory.country(caller.settings))
     now = clock.now_ms()
-    return once.run(lambda: _added(contact_lists.add_people(list_id, found, now), meant), now)
+    adding = contact_lists.begin_adding(list_id, found, now)
+    return once.run(lambda: _added(contact_lists.end_adding(list_id, adding, now), meant), now)
 
 
 @endpoint.delete("/lists/{list_id}/entries", scope=Scope.SEND, errors=(NotFound,), tag="lists")

@@ -18,6 +18,7 @@ from daemon import errors
 from daemon.contacts import masking
 from daemon.contacts.person import Person
 from daemon.contacts.refusals import Why
+from daemon.contacts.unfinished_lists import there
 from daemon.db.proxy import database, in_order, tuples
 from daemon.formats import notations, tabular
 from daemon.models import ContactList, ListEntry
@@ -42,7 +43,7 @@ class Entry:
 
 def find(list_id: int) -> ContactList:
     """The list by that id. Raises NotFound."""
-    return one(ContactList.select().where(ContactList.id == list_id), list_id)
+    return one(ContactList.select().where(ContactList.id == list_id, there()), list_id)
 
 
 def size(list_id: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,9 +15,10 @@ import structlog
 
 from daemon import errors
 from daemon.auth import audit
-from daemon.contacts import importer, list_entries, naming, uploads
+from daemon.contacts import importer, list_entries, naming, unfinished_lists, uploads
 from daemon.contacts.person import Person
 from daemon.contacts.refusals import Part, Why
+from daemon.contacts.unfinished_lists import there
 from daemon.db import versions
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
@@ -56,11 +58,16 @@ class Added:
     duplicates: int = 0
     rejected: list[importer.Rejected] = field(default_factory=list)
 
+    def and_of(self, more: Added) -> Added:
+        """With what became of others."""
+        counts = (self.added + more.added, self.present + more.present, self.updated + more.updated)
+        return Added(*counts, self.duplicates + more.duplicates, [*self.rejected, *more.rejected])
+
 
 def lists() -> list[Listed]:
     """All lists with their counts, by name."""
     counted = dict(tuples(ListEntry.select(ListEntry.list, peewee.fn.COUNT(ListEntry.id)).group_by(ListEntry.list)))
-    rows = [_listed(row, counted.get(row.id, 0)) for row in ContactList.select()]
+    rows = [_listed(row, counted.get(row.id, 0)) for row in ContactList.select().where(there())]
     return sorted(rows, key=lambda row: (row.name.casefold(), row.id))
 
 
@@ -90,35 +97,94 @@ def from_upload(upload_id: str, default_country: str = "", phone_column: str | N
     return importer.ContactList(list(row.contacts), list(row.rejected), row.duplicates, row.columns, row.phone_column)
 
 
+@dataclass(frozen=True)
+class Filled:
+    """The people of a list to be, each once. list_id: of what has them already, where they are many; duplicates: as of
+    `Added`."""
+
+    people: dict[PersonKey, importer.Contact]
+    duplicates: int
+    list_id: int | None = None
+
+
 def create_list(
     name: str, found: importer.ContactList, now: int, key: str | None = None, scope: KeyScope = KeyScope.LIST
 ) -> tuple[Listed, Added]:
-    """A new list of these people, who may be nobody yet.
+    """A new list of these people, who may be nobody yet. Not to be called in a transaction if there may be many.
 
     key: of the form or request (scope) that asks, so that its repeat gets the list that it has made.
-    Raises InvalidInput (the name is taken, or there is nobody good among those given).
+    Raises InvalidInput (the name is taken, or there is nobody good among those given), DatabaseBusy.
     """
     name = naming.one_line(name, Phrase("list"))
     asked = [name, found.columns, [[each.number, each.fields] for each in found.contacts]]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-    _refuse_nobody(found)
+    if (before := _made_before(scope, key, digest, found)) is not None:
+        return before
     try:
-        with write():
+        with filled(name, found, now) as people, write():
             if (before := _made_before(scope, key, digest, found)) is not None:
                 return before
-            row = ContactList.create(name=name, created_at=now, updated_at=now)
-            audit.about("list", row.id)
-            added = _put(row, found, now)
+            made, added = store_list(name, found, people, now)
             if key:
-                response = {"list_id": row.id, "added": added.added, "duplicates": added.duplicates}
+                response = {"list_id": made.id, "added": added.added, "duplicates": added.duplicates}
                 kept = Answer.insert(scope=scope, key=key, request=digest, response=response, created_at=now)
                 newer = [Answer.request, Answer.response, Answer.created_at]  # the form was changed since, after Back
                 kept.on_conflict(conflict_target=[Answer.scope, Answer.key], preserve=newer).execute()
-    except peewee.IntegrityError:  # on PostgreSQL the same request may get as far as this twice at once
+    except (
+        peewee.IntegrityError,
+        errors.InvalidInput,
+    ):  # on PostgreSQL the same request may get this far twice at once
         if (before := _made_before(scope, key, digest, found)) is not None:
             return before
+        raise
+    return made, added
+
+
+@contextmanager
+def filled(name: str, found: importer.ContactList, now: int) -> Iterator[Filled]:
+    """Store the people of a large list first, chunk by chunk: `store_list` makes a list of it; where that was not
+    called by the end, they are deleted. Not to be called in a transaction. Raises InvalidInput, as `create_list`, and
+    DatabaseBusy."""
+    name = naming.one_line(name, Phrase("list"))
+    _refuse_nobody(found)
+    people, duplicates = _once_each(found)
+    if len(people) <= unfinished_lists.CHUNK:
+        yield Filled(people, duplicates)
+        return
+    if ContactList.select().where(ContactList.name == name).exists():
+        raise naming.taken(Phrase("list"), name)
+    with audit.aside():  # nothing of it is done before it is a list
+        list_id = unfinished_lists.begin(now)
+    try:
+        with audit.aside():
+            rows = [(each.number, key, _said(each)) for key, each in people.items()]
+            unfinished_lists.fill(list_id, rows, now)
+        yield Filled(people, duplicates, list_id)
+    finally:
+        with suppress(errors.DatabaseBusy), audit.aside():  # then it is swept later
+            unfinished_lists.discard(list_id)
+
+
+def store_list(name: str, found: importer.ContactList, people: Filled, now: int) -> tuple[Listed, Added]:
+    """Make the list, in one transaction, or as part of the caller's. Raises InvalidInput (the name is taken),
+    DatabaseBusy."""
+    name = naming.one_line(name, Phrase("list"))
+    added = Added(len(people.people), duplicates=people.duplicates, rejected=found.rejected)
+    try:
+        with write():
+            list_id = people.list_id
+            if list_id is None:
+                row = ContactList.create(name=name, created_at=now, updated_at=now)
+                _put(row, people.people, found.columns, now)
+                list_id = row.id
+            else:
+                unfinished_lists.open_list(list_id, name, list(dict.fromkeys(found.columns)), now)
+            audit.about("list", list_id)
+            if added.added:
+                _tell(list_id, added)
+            return _listed(list_entries.find(list_id), added.added), added
+    except peewee.IntegrityError:
         raise naming.taken(Phrase("list"), name) from None
-    return listed(row.id), added
 
 
 def _made_before(
@@ -127,21 +193,55 @@ def _made_before(
     """What the same request was answered; None when it comes for the first time, or its list is gone."""
     same = (Answer.scope == scope, Answer.key == key, Answer.request == digest)
     answer = Answer.get_or_none(*same) if key else None
-    row = ContactList.get_or_none(ContactList.id == answer.response["list_id"]) if answer else None
-    if answer is None or row is None:
+    if answer is None:
         return None
     counts = {"added": answer.response["added"], "duplicates": answer.response["duplicates"]}
-    return listed(row.id), Added(**counts, rejected=found.rejected)
+    with suppress(errors.NotFound):
+        return listed(answer.response["list_id"]), Added(**counts, rejected=found.rejected)
+    return None
+
+
+@dataclass(frozen=True)
+class Adding:
+    """People who are being put on a list: what became of those of all chunks but the last, and these."""
+
+    so_far: Added
+    rest: dict[PersonKey, importer.Contact]
+    columns: list[str]
 
 
 def add_people(list_id: int, found: importer.ContactList, now: int) -> Added:
     """Put people on a list. Who is on it already gets the fields that are new or differ; an empty one erases nothing.
+    Not to be called in a transaction if there may be many. If it breaks off, repeat it: whoever has come onto the list
+    by then is present.
 
     Raises NotFound, InvalidInput (there is nobody good among those given).
     """
+    return end_adding(list_id, begin_adding(list_id, found, now), now)
+
+
+def begin_adding(list_id: int, found: importer.ContactList, now: int) -> Adding:
+    """What of `add_people` comes before its last transaction: where they are few, nothing."""
     _refuse_nobody(found)
+    everybody, duplicates = _once_each(found)
+    people, so_far = list(everybody.items()), Added(duplicates=duplicates, rejected=found.rejected)
+    last = max(len(people) - 1, 0) // unfinished_lists.CHUNK * unfinished_lists.CHUNK
+    for first in range(0, last, unfinished_lists.CHUNK):
+        progress.told(Stage.STORING, first, len(people))
+        with write():
+            chunk = dict(people[first : first + unfinished_lists.CHUNK])
+            so_far = so_far.and_of(_put(_list_to_change(list_id), chunk, found.columns, now))
+        unfinished_lists.gap()
+    return Adding(so_far, dict(people[last:]), found.columns)
+
+
+def end_adding(list_id: int, adding: Adding, now: int) -> Added:
+    """The last transaction, or a part of the caller's."""
     with write():
-        return _put(_list_to_change(list_id), found, now)
+        added = adding.so_far.and_of(_put(_list_to_change(list_id), adding.rest, adding.columns, now))
+        if added.added or added.updated:
+            _tell(list_id, added)
+    return added
 
 
 def remove_people(list_id: int, now: int, ids: Sequence[int] = (), numbers: Sequence[E164] = ()) -> int:
@@ -155,7 +255,7 @@ def remove_people(list_id: int, now: int, ids: Sequence[int] = (), numbers: Sequ
                 count += gone.execute()
         if count:
             _change(row, now)
-            after_commit(partial(log.info, "list.changed", list_id=list_id, added=0, updated=0, removed=count))
+            _tell(list_id, Added(), count)
     return count
 
 
@@ -174,25 +274,39 @@ def rename_list(list_id: int, name: str, now: int, version: int | None = None) -
 
 
 def delete_list(list_id: int) -> None:
-    """Forget a list and who is on it; campaigns keep their recipients. Raises NotFound."""
+    """Forget a list and who is on it; campaigns keep their recipients. Not to be called in a transaction. Raises
+    NotFound."""
+    close_list(list_id)
+    forget_entries(list_id)
+
+
+def close_list(list_id: int) -> None:
+    """It is there no longer; `forget_entries` follows. One transaction, or part of the caller's. Raises NotFound."""
     with write():
-        if not ContactList.delete().where(ContactList.id == list_id).execute():
+        if not unfinished_lists.close_list(list_id):
             list_entries.find(list_id)
-    log.info("list.deleted", list_id=list_id)
+        after_commit(partial(log.info, "list.deleted", list_id=list_id))
 
 
-def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
-    """Put people on the list; part of the caller's transaction, which holds the list."""
+def forget_entries(list_id: int) -> None:
+    """Delete who was on a list that is closed, chunk by chunk. Not to be called in a transaction."""
+    with suppress(errors.DatabaseBusy), audit.aside():  # then it is swept later
+        unfinished_lists.discard(list_id)
+
+
+def _once_each(found: importer.ContactList) -> tuple[dict[PersonKey, importer.Contact], int]:
+    """The people, and how many stood there more than once."""
     people: dict[PersonKey, importer.Contact] = {}
     for each in found.contacts:
         people.setdefault(Person(each.number).key, each)
-    duplicates = found.duplicates + len(found.contacts) - len(people)
+    return people, found.duplicates + len(found.contacts) - len(people)
+
+
+def _put(row: ContactList, people: dict[PersonKey, importer.Contact], columns: list[str], now: int) -> Added:
+    """Put a chunk of people on the list; part of the caller's transaction, which holds the list."""
     known = _known(row, list(people))
-    new = [(row.id, each.number, key, _said(each)) for key, each in people.items() if key not in known]
-    for done, batch in enumerate(peewee.chunked(new, list_entries.BATCH)):
-        progress.told(Stage.STORING, done * list_entries.BATCH, len(new))
-        columns = [ListEntry.list, ListEntry.number, ListEntry.person, ListEntry.fields]
-        ListEntry.insert_many(batch, columns).execute()
+    new = [(each.number, key, _said(each)) for key, each in people.items() if key not in known]
+    unfinished_lists.insert(row.id, new)
     added, present, updated = len(new), 0, 0
     for key, each in people.items():
         if entry := known.get(key):
@@ -202,18 +316,20 @@ def _put(row: ContactList, found: importer.ContactList, now: int) -> Added:
             else:
                 _update(id=entry.id, fields=json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
                 updated += 1
-    columns = list(dict.fromkeys([*row.columns, *found.columns]))
+    columns = list(dict.fromkeys([*row.columns, *columns]))
     if added or updated or columns != row.columns:
         _change(row, now, columns=columns)
-        after_commit(partial(log.info, "list.changed", list_id=row.id, added=added, updated=updated, removed=0))
-    return Added(added, present, updated, duplicates, found.rejected)
+    return Added(added, present, updated)
+
+
+def _tell(list_id: int, put: Added, removed: int = 0) -> None:
+    work = partial(log.info, "list.changed", list_id=list_id, added=put.added, updated=put.updated, removed=removed)
+    after_commit(work)
 
 
 def _known(row: ContactList, people: Sequence[PersonKey]) -> dict[PersonKey, list_entries.Entry]:
-    """Those of these people who are on the list. Many are not asked for one by one, but looked up in all."""
-    query = list_entries.of(row.id)
-    if len(people) <= list_entries.BATCH:
-        query = query.where(ListEntry.person.in_(people))
+    """Those of these people who are on the list."""
+    query = list_entries.of(row.id).where(ListEntry.person.in_(people))
     return {Person(each.number).key: each for each in list_entries.read(query)}
 
 
@@ -228,7 +344,7 @@ def _said(contact: importer.Contact) -> dict[str, str]:
 
 def _list_to_change(list_id: int) -> ContactList:
     """The list, and nobody else changes it until the transaction ends. Raises NotFound."""
-    return list_entries.one(locked(ContactList.select().where(ContactList.id == list_id)), list_id)
+    return list_entries.one(locked(ContactList.select().where(ContactList.id == list_id, there())), list_id)
 
 
 def _change(row: ContactList, now: int, **changes: Any) -> None:

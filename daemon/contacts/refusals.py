@@ -8,6 +8,10 @@ from daemon.i18n.coded import Piece, Recorded, Wording
 class Why(Wording):
     """The codes are API: they are added to, never changed."""
 
+    STORING_LIST_INTERRUPTED = (
+        "storing_list_interrupted",
+        "Storing the list was interrupted for too long: start it again.",
+    )
     FIELD_NAME_UNFIT = (
         "field_name_unfit",
         "The field name {name} cannot be used: begin with a letter, then letters, digits and _ only.",

@@ -12,7 +12,7 @@ from daemon.accounts import directory
 from daemon.campaigns import gone
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
-from daemon.contacts import importer, mentions, phone
+from daemon.contacts import importer, mentions, phone, unfinished_lists
 from daemon.contacts.mentions import Sought
 from daemon.db.proxy import tuples
 from daemon.db.records import record
@@ -92,7 +92,8 @@ def known(settings: Settings, number: str) -> Known:
     persons, numbers = list(who.persons), list(who.numbers)
     replies = Reply.select().where(Reply.person.in_(persons) | Reply.number.in_(numbers)).order_by(Reply.id)
     handovers = Handover.select().where(Handover.person.in_(persons)).order_by(Handover.id)
-    entries = ListEntry.select(ListEntry, ContactList).join(ContactList).where(ListEntry.person.in_(persons))
+    entries = ListEntry.select(ListEntry, ContactList).join(ContactList)
+    entries = entries.where(ListEntry.person.in_(persons), unfinished_lists.there())
     off = Removal.select().where(Removal.number.in_(numbers)).order_by(Removal.id)
     on = Suppression.select().where(Suppression.person.in_(persons))
     return Known(

@@ -13,7 +13,7 @@ import structlog
 from daemon.accounts import commands, handovers, happenings, portfolios
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
-from daemon.contacts import row_sets, stored, uploads
+from daemon.contacts import row_sets, stored, unfinished_lists, uploads
 from daemon.contacts.stored import DAY_MS
 from daemon.delivery import (
     cloud_inbox,
@@ -39,10 +39,10 @@ EVERY_S = 3_600
 
 def prune(settings: Settings, now: int) -> None:
     """Delete old evidence, screenshots, replies, hand-overs, stored answers, started drafts, the people of series that
-    have ended, files that nobody uses, and what interrupted uploads and orders have left. Also settle messages that
-    were being sent when the last sender of their account went away, and those accepted and never delivered: they would
-    stay in that state for ever. What an interrupted stop has left in the queue is cancelled. Counts by the second are
-    merged where they are drawn by the minute."""
+    have ended, files that nobody uses, and what interrupted uploads, lists and orders have left. Also
+    settle messages that were being sent when the last sender of their account went away, and those accepted and never
+    delivered: they would stay in that state for ever. What an interrupted stop has left in the queue is cancelled.
+    Counts by the second are merged where they are drawn by the minute."""
     for work in (
         rescue.rescue,
         sweeps.finish_stops,
@@ -51,6 +51,7 @@ def prune(settings: Settings, now: int) -> None:
         enqueue.sweep,
         person_keys.complete,
         row_sets.sweep,
+        unfinished_lists.sweep,
         handovers.forget_minutes,
         happenings.prune,
         cloud_inbox.prune,

@@ -150,6 +150,7 @@ EVENTS: dict[str, str] = {
     "template.saved": "a message template was created or changed (template_id)",
     "template.deleted": "a message template was deleted (template_id)",
     "list.changed": "people were added to or removed from a contact list (list_id, added, updated, removed)",
+    "list.discarded": "what was left of a contact list that was not stored or deleted to the end was deleted (list_id)",
     "list.deleted": "a contact list and its entries were deleted (list_id)",
     "reply.received": "somebody replied (reply_id, job_id, stop)",
     "reply.unproved": "a chat with unread messages was opened, but nobody can tell whose it is; nothing was stored",

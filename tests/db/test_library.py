@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 
 from daemon import errors
 from daemon.campaigns import templates
-from daemon.contacts import importer, list_entries, lists
-from daemon.db import clock
+from daemon.contacts import importer, list_entries, lists, unfinished_lists
+from daemon.db import clock, connection, proxy
 from daemon.models import Answer, ContactList, ListEntry, Template
+from daemon.ops import erase, people
 from tests.support.at_once import at_once
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -165,3 +170,143 @@ def test_a_form_that_was_changed_since_makes_another_list() -> None:
 
     third, added = lists.create_list("Friends", crowd(2), clock.now_ms(), "key")
     assert (2, 2) == (third.people, added.added)
+
+
+class Turns:
+    """The transactions that have ended, by how many people each has put on a list or taken off; then: done after it."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.then: Callable[[], object] = lambda: None
+
+
+@pytest.fixture
+def turns(database: str, monkeypatch: pytest.MonkeyPatch) -> Turns:
+    """Ten people in each."""
+    found = Turns()
+
+    @contextmanager
+    def write() -> Iterator[None]:
+        before = ListEntry.select().count()
+        with connection.write():
+            yield
+        if not proxy.database.in_transaction():
+            found.sizes.append(abs(ListEntry.select().count() - before))
+            found.then()
+
+    for module in (lists, unfinished_lists):
+        monkeypatch.setattr(module, "write", write)
+    monkeypatch.setattr(unfinished_lists, "CHUNK", 10)
+    monkeypatch.setattr(unfinished_lists, "GAP_S", 0.0)
+    return found
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def killed() -> None:
+    raise Killed
+
+
+def test_no_transaction_is_longer_than_a_chunk(turns: Turns) -> None:
+    """Others have their turn between them: while people are stored, added and deleted."""
+    made, added = lists.create_list("Guests", crowd(35), clock.now_ms(), "key")
+    assert (35, 35, ["name"], 10) == (made.people, added.added, made.columns, max(turns.sizes))
+    assert made == lists.listed(made.id) == lists.create_list("Guests", crowd(35), clock.now_ms(), "key")[0]
+    both = crowd(40, first=30)
+    both.contacts.append(both.contacts[0])
+    more = lists.add_people(made.id, both, clock.now_ms())
+    assert (35, 5, 0, 1) == (more.added, more.present, more.updated, more.duplicates)
+    assert [f"Person {n}" for n in range(70)] == [each.fields["name"] for each in lists.people(made.id)]
+    lists.delete_list(made.id)
+    assert (0, 0, 10) == (ListEntry.select().count(), ContactList.select().count(), max(turns.sizes))
+
+
+def test_a_list_is_none_before_all_are_on_it(turns: Turns) -> None:
+    """Nobody sees it, sends to it or changes it; then it is there as a whole."""
+    seen: list[Any] = []
+
+    def look() -> None:
+        for hidden in ContactList.select().where(ContactList.version < 1):
+            seen.append(lists.lists())
+            for work in (lists.people, lists.listed, list_entries.persons, lists.delete_list):
+                with pytest.raises(errors.NotFound):
+                    work(hidden.id)
+            with pytest.raises(errors.NotFound):
+                lists.add_people(hidden.id, crowd(1), clock.now_ms())
+
+    turns.then = look
+    made, _ = lists.create_list("Guests", crowd(35), clock.now_ms())
+    turns.then = lambda: None
+    assert seen and not any(seen)
+    assert [made] == lists.lists()
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_what_a_kill_leaves_of_a_list_is_deleted(
+    turns: Turns, after: int, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later, when nobody can be filling it any more. Its name is free, and whoever is erased is erased from it."""
+    turns.then = lambda: killed() if len(turns.sizes) == after else None
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(unfinished_lists, "discard", lambda _: None)
+        lists.create_list("Guests", crowd(35), clock.now_ms(), "key")
+    turns.then = lambda: None
+    left = ListEntry.select().count()
+    assert (10 * (after - 1), []) == (left, lists.lists())
+    number = "+4915110000000"
+    assert [] == people.known(settings, number).lists
+    erase.erase(settings, number, "test", clock.now_ms())
+    assert max(left - 1, 0) == ListEntry.select().count()
+
+    made, added = lists.create_list("Guests", crowd(35), clock.now_ms(), "key")
+    assert (35, 35) == (added.added, made.people)
+    assert 0 == unfinished_lists.sweep(clock.now_ms())
+    assert 1 == unfinished_lists.sweep(clock.now_ms() + unfinished_lists.ABANDONED_MS + 1_000)
+    assert ([made], 35) == (lists.lists(), ListEntry.select().count())
+
+
+def test_one_that_is_given_up_cannot_be_filled(turns: Turns) -> None:
+    """By a process that was suspended and goes on."""
+    turns.then = lambda: (
+        len(turns.sizes) == 2 and unfinished_lists.sweep(clock.now_ms() + 3 * unfinished_lists.ABANDONED_MS)
+    )
+    with pytest.raises(errors.DatabaseBusy, match="start it again"):
+        lists.create_list("Guests", crowd(35), clock.now_ms())
+    assert (0, 0) == (ListEntry.select().count(), ContactList.select().count())
+
+
+def test_one_that_is_refused_leaves_nothing(turns: Turns) -> None:
+    """Its name was taken while its people were stored, or before."""
+    turns.then = lambda: len(turns.sizes) == 3 and lists.create_list("Guests", crowd(1), clock.now_ms())
+    for _ in range(2):
+        with pytest.raises(errors.InvalidInput, match="There is already a list called Guests"):
+            lists.create_list("Guests", crowd(35), clock.now_ms())
+    assert (1, 1) == (ListEntry.select().count(), ContactList.select().count())
+
+
+def test_adding_that_a_kill_broke_off_is_repeated(turns: Turns) -> None:
+    """Whoever is on the list by then is present."""
+    made, _ = lists.create_list("Guests", crowd(5), clock.now_ms())
+    turns.sizes.clear()
+    turns.then = lambda: killed() if len(turns.sizes) == 2 else None
+    with pytest.raises(Killed):
+        lists.add_people(made.id, crowd(35), clock.now_ms())
+    turns.then = lambda: None
+    again = lists.add_people(made.id, crowd(35), clock.now_ms())
+    assert (15, 20, 35) == (again.added, again.present, lists.listed(made.id).people)
+
+
+def test_deleting_that_a_kill_broke_off_is_finished(turns: Turns) -> None:
+    """It is gone with the first transaction, and its name is free."""
+    made, _ = lists.create_list("Guests", crowd(35), clock.now_ms())
+    turns.sizes.clear()
+    turns.then = lambda: killed() if len(turns.sizes) == 3 else None
+    with pytest.raises(Killed):
+        lists.delete_list(made.id)
+    turns.then = lambda: None
+    assert [] == lists.lists()
+    lists.create_list("Guests", crowd(1), clock.now_ms())
+    assert 1 == unfinished_lists.sweep(clock.now_ms())
+    assert (1, 1) == (ListEntry.select().count(), ContactList.select().count())

@@ -10,8 +10,8 @@ import pytest
 from daemon import models
 from daemon.api import endpoint
 from daemon.campaigns import idempotency
-from daemon.contacts import suppression
-from daemon.models import Attachment, ContactList, Job, KeptAnswer, Message, Suppression, Template, Upload
+from daemon.contacts import suppression, unfinished_lists
+from daemon.models import Attachment, ContactList, Job, KeptAnswer, ListEntry, Message, Suppression, Template, Upload
 from daemon.server.visitors import SETTINGS
 from daemon.states import Role
 from tests.http.conftest import KEY, Caller, form
@@ -134,6 +134,28 @@ async def test_at_the_same_time_it_happens_once(api: Caller) -> None:
 
     assert all(answer == answers[0] for answer in answers)
     assert 1 == ContactList.select().count()
+
+
+async def test_a_list_of_many_is_there_with_its_answer(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stored in chunks, it is a list by the transaction that keeps the answer; so is it put on, and deleted."""
+
+    def broken(**_: Any) -> Any:
+        raise RuntimeError("the process dies here")
+
+    monkeypatch.setattr(unfinished_lists, "CHUNK", 1)
+    body = {"name": "Guests", "numbers": NUMBERS}
+    with monkeypatch.context() as patch:
+        patch.setattr(models.KeptAnswer, "update", broken)
+        assert 500 == (await api.send("POST", "/lists", json=body, headers=KEYED)).status
+    assert (0, 0) == (ContactList.select().count(), KeptAnswer.select().count())
+    made = await twice(api, "POST", "/lists", body)
+    path = f"/lists/{made['id']}"
+    assert (2, 2) == (made["people"], (await api.get(path))["people"])
+    more = {"numbers": [*NUMBERS, "+4915110000002", "+4915110000003"]}
+    added = await twice(api, "POST", f"{path}/entries", more)
+    assert (2, 2) == (added["added"], added["already_there"])
+    await twice(api, "DELETE", path)
+    assert (0, 0) == (ContactList.select().count(), ListEntry.select().count())
 
 
 async def test_a_crash_keeps_both_or_neither(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
