@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daemon.accounts import directory, limits
+from daemon import errors
+from daemon.accounts import directory, limits, rights
+from daemon.accounts.limits import Limits
+from daemon.accounts.refusals import Why
 from daemon.config import Settings
 
 
@@ -31,3 +34,14 @@ def lines(settings: Settings) -> list[Line]:
         if row.removed_at is None and any((*ids, line.secret, line.verify_token)):
             found.append(line)
     return found
+
+
+def check_number(settings: Settings, name: str, own: Limits) -> None:
+    """Raises InvalidInput where these settings of the account's own would give it the number of an account that the
+    caller may not use, and NotFound where that is so of the account itself."""
+    row = directory.find(name)
+    wanted = limits.check(own).get("cloud_phone_number_id")
+    if wanted is None or wanted == limits.settings_in(settings, name, row).cloud_phone_number_id:
+        return
+    if any(line.number_id == wanted and not rights.may(line.account) for line in lines(settings)):
+        raise errors.InvalidInput(Why.NUMBER_ID_TAKEN).at("cloud_phone_number_id")

@@ -40,6 +40,10 @@ class Why(Wording):
         "Write the account's own number with its country code, such as +491701234567.",
     )
     META_ID_UNFIT = "account_meta_id_unfit", "Write the id that Meta's app dashboard shows, which is digits only."
+    NUMBER_ID_TAKEN = (
+        "number_id_taken",
+        "Another account has this number, and you may not use that account: enter the id of another number.",
+    )
     META_SECRET_UNFIT = "account_meta_secret_unfit", "Write it without blanks, as Meta shows it."
     THROUGHPUT_UNFIT = (
         "account_throughput_unfit",

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 from pydantic import Field
 
-from daemon.accounts import commands, directory, installed, limits, status
+from daemon.accounts import cloud_lines, commands, directory, installed, limits, status
 from daemon.api import endpoint, paging
 from daemon.api.answers import Document, Png, Svg, Text
 from daemon.api.endpoint import Caller
@@ -88,6 +88,7 @@ def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account
     With `version`, this is refused if somebody has changed them since.
     """
     given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"version"}))
+    cloud_lines.check_number(caller.settings, name, given)
     limits.set_limits(name, given, caller.name, body.version)
     return Account.model_validate(_report(caller, name))
 

@@ -19,6 +19,7 @@ from daemon.campaigns import create, drafts
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.http import make_app
 from daemon.models import Account, Draft, Job, Message, Session, UnmatchedChat
 from daemon.server import access
 from daemon.server.visitors import COOKIE, SAFE
@@ -349,6 +350,31 @@ async def test_what_has_no_account_yet_is_its_makers(client: Client, both: Any) 
     token = rights.allowed.set(frozenset({"north"}))
     assert "north" == rights.usual("default")
     rights.allowed.reset(token)
+
+
+@pytest.mark.parametrize("of_settings", [True, False], ids=["of the settings", "of its own"])
+async def test_the_number_of_another_account_is_not_taken(
+    make_settings: Any, database: str, aiohttp_client: Any, of_settings: bool
+) -> None:
+    """What people write to it would go to whoever comes first by name. One's own numbers may be shared."""
+    settings = make_settings(cloud_phone_number_id="111" if of_settings else "")
+    client = await aiohttp_client(make_app(settings, KEY))
+    for name in ("default", "able", "north"):
+        directory.ensure(name)
+    everything, north = Caller(client, KEY), keyed(Caller(client, KEY), "north", accounts=("able", "north"))
+    if not of_settings:
+        await everything.ask("PATCH", "/accounts/default", json={"cloud_phone_number_id": "111"})
+    await north.ask("PATCH", "/accounts/north", json={"transport": "cloud"})
+    taken = {"cloud_phone_number_id": " 111 ", "daily_cap": 7}
+    refused = await north.ask("PATCH", "/accounts/north", 422, json=taken)
+    assert ("number_id_taken", "cloud_phone_number_id") == (refused["code"], refused["errors"][0]["field"])
+    late = await submit(client, "/app/accounts/north/cloud", by_login(), cloud_phone_number_id="111")
+    assert (422, True) == (late.status, "Another account has this number" in await late.text())
+    assert (None, None) == (directory.find("north").cloud_phone_number_id, directory.find("north").daily_cap)
+    for name in ("able", "north"):
+        await north.ask("PATCH", f"/accounts/{name}", json={"cloud_phone_number_id": "222"})
+    await everything.ask("PATCH", "/accounts/north", json={"cloud_phone_number_id": "111"})
+    await north.ask("PATCH", "/accounts/north", json=taken)  # it has that already
 
 
 # The page of users
