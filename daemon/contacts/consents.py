@@ -165,19 +165,22 @@ def _stays(before: Consent, given: Given, newer_only: bool) -> bool:
 
 
 def withdraw(settings: Settings, number: str, at: int, how: ConsentHow, words: str, by: str, now: int) -> Known:
-    """They want no messages any more: from when this returns on they get none. Raises InvalidNumber, InvalidInput,
-    DatabaseBusy as `suppression.suppress`."""
+    """They want no messages any more: from when this returns on they get none. One that is later than the one before is
+    put beside it. Raises InvalidNumber, InvalidInput, DatabaseBusy as `suppression.suppress`."""
     plain = importer.one(number, settings.default_country)
     _not_later(at, now)
     check_words(how, words)
     changes = {"withdrawn_at": at, "withdrawn_how": how, "withdrawn_words": words, "withdrawn_by": by}
     with write():
         before = next(iter(_latest([Person(plain).key])), None)
-        if before is None:
+        earlier = before.withdrawn_at if before is not None else None
+        if before is not None and earlier is None:
+            Consent.update(changes).where(Consent.id == before.id).execute()
+        elif earlier is None or earlier < at:
+            if before is not None:
+                Consent.update(latest=False).where(Consent.id == before.id).execute()
             key = Person(plain).key
             Consent.create(number=plain, person=key, recorded_by=by, recorded_at=now, **changes)
-        elif before.withdrawn_at is None:
-            Consent.update(changes).where(Consent.id == before.id).execute()
         suppression.put(plain, WITHDRAWN, by, now)
         after_commit(partial(log.info, "consent.withdrawn", who=by))
     suppression.await_submits()

@@ -16,7 +16,7 @@ from daemon.contacts.consents import Given
 from daemon.contacts.importer import Contact, ContactList
 from daemon.contacts.person import Person
 from daemon.db import clock as db_clock
-from daemon.db import proxy
+from daemon.db import connection, proxy
 from daemon.delivery import moves
 from daemon.models import Consent, Job, Kind, Message
 from daemon.ops import erase, people
@@ -61,8 +61,8 @@ def test_who_withdraws_is_suppressed_and_only_a_later_consent_counts(hand: Hand,
         found.rows[0].withdrawn_words, found.rows[0].withdrawn_by, found.entry and found.entry.reason
     )  # fmt: skip
     assert [] == hand.claim() and set() == consents.among([Person(TODAY).key])
-    again = consents.withdraw(hand.settings, FORMER, now + 9, ConsentHow.PAPER, "", "lee", now + 9)
-    assert again == found, "the first time counts"
+    for at in (now, now - DAY_MS):
+        assert found == consents.withdraw(hand.settings, FORMER, at, ConsentHow.PAPER, "", "lee", now + 9)
 
     for at in (now - 5 * DAY_MS, now):
         with pytest.raises(errors.IllegalMove, match="withdrew on"):
@@ -75,6 +75,21 @@ def test_who_withdraws_is_suppressed_and_only_a_later_consent_counts(hand: Hand,
     suppression.put(E164("+4930123457"), "wrote STOP", suppression.REPLY, now)
     stop = consents.of(hand.settings, "+4930123457")
     assert stop.entry and (suppression.REPLY, []) == (stop.entry.source, stop.rows)
+
+
+def test_a_consent_between_two_withdrawals_does_not_count(hand: Hand, now: int) -> None:
+    """Whoever withdraws once more has done so since then, too; what was recorded before stays."""
+    consents.record(hand.settings, TODAY, given(now - 9 * DAY_MS), BY, now)
+    consents.withdraw(hand.settings, TODAY, now - 5 * DAY_MS, ConsentHow.SPOKEN, "called", BY, now)
+    found = consents.withdraw(hand.settings, FORMER, now - DAY_MS, ConsentHow.PAPER, "a letter", "lee", now)
+    assert [("a letter", now - DAY_MS, None), ("called", now - 5 * DAY_MS, now - 9 * DAY_MS)] == [
+        (row.withdrawn_words, row.withdrawn_at, row.given_at) for row in found.rows
+    ]
+    with connection.write():
+        since = consents.put([(TODAY, given(now - 3 * DAY_MS, how=ConsentHow.IMPORTED))], BY, now, newer_only=True)
+    assert {TODAY: now - DAY_MS} == since
+    assert not consents.of(hand.settings, TODAY).given
+    assert consents.record(hand.settings, TODAY, given(now), BY, now).given
 
 
 def test_what_cannot_be_is_refused(hand: Hand, now: int) -> None:
