@@ -91,20 +91,20 @@ class Made:
 def every(now: int) -> list[Webhook]:
     """All webhooks, in the order in which they were made."""
     rows = list(WebhookRow.select().order_by(WebhookRow.id))
-    counts = {(webhook, state): count for webhook, state, count in _counts()}
+    counts = _counts()
     return [_shown(row, counts, now) for row in rows]
 
 
-def _counts() -> list[tuple[Any, ...]]:
-    counted = Delivery.state.in_([Stage.WAITING.value, Stage.DEAD.value])
-    query = Delivery.select(Delivery.webhook, Delivery.state, peewee.fn.COUNT(Delivery.id)).where(counted)
-    return tuples(query.group_by(Delivery.webhook, Delivery.state))
+def _counts(*more: Any) -> dict[tuple[int, str], int]:
+    counted = (Delivery.state.in_([Stage.WAITING.value, Stage.DEAD.value]), *more)
+    query = Delivery.select(Delivery.webhook, Delivery.state, peewee.fn.COUNT(Delivery.id)).where(*counted)
+    rows = tuples(query.group_by(Delivery.webhook, Delivery.state))
+    return {(webhook, state): count for webhook, state, count in rows}
 
 
 def find(webhook_id: int, now: int) -> Webhook:
     """The webhook by that id. Raises NotFound."""
-    _row(webhook_id)
-    return next(each for each in every(now) if each.id == webhook_id)
+    return _shown(_row(webhook_id), _counts(Delivery.webhook == webhook_id), now)
 
 
 def _shown(row: WebhookRow, counts: dict[tuple[int, str], int], now: int) -> Webhook:
@@ -153,7 +153,7 @@ def make(wish: Wish, networks: Networks, who: str, now: int) -> Made:
         row = WebhookRow.create(**columns, **position, secret=secret, created_at=now, created_by=who)
         audit.about("webhook", row.id)
         after_commit(partial(log.info, "webhook.created", webhook_id=row.id, who=who))
-    return Made(find(row.id, now), secret)
+        return Made(find(row.id, now), secret)
 
 
 def change(webhook_id: int, wish: Wish, networks: Networks, who: str, now: int, seen: int | None = None) -> Webhook:
@@ -171,7 +171,7 @@ def change(webhook_id: int, wish: Wish, networks: Networks, who: str, now: int, 
             columns |= {"disabled_at": now, "disabled_why": Disabled.PERSON}
         WebhookRow.update(**columns, version=row.version + 1).where(WebhookRow.id == webhook_id).execute()
         after_commit(partial(log.info, "webhook.changed", webhook_id=webhook_id, who=who, what=sorted(columns)))
-    return find(webhook_id, now)
+        return find(webhook_id, now)
 
 
 def rotate(webhook_id: int, hours: int, who: str, now: int) -> Made:
@@ -185,7 +185,7 @@ def rotate(webhook_id: int, hours: int, who: str, now: int) -> Made:
         changes = WebhookRow.update(secret=secret, **old, version=row.version + 1)
         changes.where(WebhookRow.id == webhook_id).execute()
         after_commit(partial(log.info, "webhook.rotated", webhook_id=webhook_id, who=who, hours=hours))
-    return Made(find(webhook_id, now), secret)
+        return Made(find(webhook_id, now), secret)
 
 
 def delete(webhook_id: int, who: str) -> None:

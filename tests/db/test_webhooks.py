@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -267,6 +268,26 @@ def test_there_are_only_so_many(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
     desk.webhook()
     with pytest.raises(errors.IllegalMove):
         desk.webhook()
+
+
+def test_one_that_is_deleted_meanwhile_is_shown_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right after somebody has read or changed it; later it is not found."""
+    now, row = desk.hand.clock(), subscriptions._row
+
+    def read(webhook_id: int, lock: bool = False) -> WebhookRow:
+        found = row(webhook_id, lock)
+        if not proxy.database.in_transaction():
+            WebhookRow.delete().where(WebhookRow.id == webhook_id).execute()
+        return found
+
+    monkeypatch.setattr(subscriptions, "_row", read)
+    webhook_id = desk.webhook()
+    assert 2 == subscriptions.rotate(webhook_id, 1, "ann", now).webhook.version
+    assert "CRM" == subscriptions.change(webhook_id, Wish(name="CRM"), (), "ann", now).name
+    assert "CRM" == subscriptions.find(webhook_id, now).name
+    for late in (subscriptions.find, partial(subscriptions.rotate, hours=1, who="ann")):
+        with pytest.raises(errors.NotFound):
+            late(webhook_id, now=now)
 
 
 def test_a_backlog_costs_nothing(fresh_database: None, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
