@@ -353,10 +353,6 @@ class AssignChat(Form):
     other: Line
 
 
-class IgnoreChat(Versioned):
-    """The version of a chat that has nothing to do with a campaign."""
-
-
 class NewSuppression(Form):
     number: Text
     country: Text

@@ -64,7 +64,7 @@ async def assign(request: web.Request) -> web.StreamResponse:
 async def ignore(request: web.Request) -> web.StreamResponse:
     """Say that the chat has nothing to do with a campaign; where somebody asks to stop in it and the page did not show
     that yet, it does."""
-    form = (await forms.read(request)).parsed(forms.IgnoreChat)
+    form = (await forms.read(request)).parsed(forms.Versioned)
     chat_id = int(request.match_info["id"])
     try:
         await in_db(request, unmatched.ignore, chat_id, caller(request), form.version)
