@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from daemon.accounts import directory
 from daemon.api import endpoint
 from daemon.api.endpoint import Caller
 from daemon.api.parameters import Cursor, DeliveryId, Limit, StageName, WebhookId
@@ -42,6 +43,7 @@ def webhooks(caller: Caller) -> Webhooks:
 def make_webhook(caller: Caller, *, body: NewWebhook) -> WebhookMade:
     """Add an address. It is told what happens from now on, signed with the secret in the answer."""
     require_all_accounts()
+    directory.check_names(caller.settings, body.accounts)
     wish = Wish(body.url, body.name, body.events, body.accounts)
     return _made(subscriptions.make(wish, caller.settings.hook_networks, caller.name, clock.now_ms()))
 
@@ -57,9 +59,12 @@ def webhook(caller: Caller, *, webhook_id: WebhookId) -> Webhook:
 def change_webhook(caller: Caller, *, webhook_id: WebhookId, body: ChangedWebhook) -> Webhook:
     """Change a webhook, or disable or enable it. With `version`, this is refused if somebody has changed it since."""
     require_all_accounts()
+    now = clock.now_ms()
+    there = subscriptions.find(webhook_id, now).accounts or ()  # one of these may have been removed since
+    directory.check_names(caller.settings, [name for name in body.accounts or () if name not in there])
     wish = Wish(body.url, body.name, body.events, body.accounts, body.enabled)
     networks = caller.settings.hook_networks
-    return _webhook(subscriptions.change(webhook_id, wish, networks, caller.name, clock.now_ms(), body.version))
+    return _webhook(subscriptions.change(webhook_id, wish, networks, caller.name, now, body.version))
 
 
 @endpoint.delete("/webhooks/{webhook_id}", scope=Scope.ADMIN, errors=(NotFound,), tag="webhooks")

@@ -59,7 +59,7 @@ def make(
     given = {"url": address, "name": name, "events": event, "accounts": account}
     made = target.client().once("/webhooks", {each: value for each, value in given.items() if value})
     output.note(f"The secret of webhook {made['webhook_id']}, which is not shown again:")
-    output.tell(made["secret"], made)
+    output.tell(made["secret"] or "", made)
 
 
 @command(webhooks)
@@ -108,7 +108,7 @@ def rotate(webhook_id: Id) -> None:
     """
     made = target.client().once(f"/webhooks/{webhook_id}/rotate", None)
     output.note(f"The secret of webhook {webhook_id}, which is not shown again:")
-    output.tell(made["secret"], made)
+    output.tell(made["secret"] or "", made)
 
 
 @command(webhooks)

@@ -158,6 +158,17 @@ async def test_a_list_of_many_is_there_with_its_answer(api: Caller, monkeypatch:
     assert (0, 0) == (ContactList.select().count(), ListEntry.select().count())
 
 
+async def test_a_repeat_tells_no_secret_of_a_webhook(api: Caller) -> None:
+    """As of keys: it was shown once, and is not in the answer that is kept."""
+    made = await api.post("/webhooks", {"url": "https://example.org/"}, headers=KEYED)
+    again = await api.post("/webhooks", {"url": "https://example.org/"}, headers=KEYED)
+    assert made["secret"].startswith("whsec_") and made | {"secret": None} == again
+    path = f"/webhooks/{made['webhook_id']}/rotate"
+    fresh, repeated = [await api.post(path, headers=KEYED) for _ in range(2)]
+    assert fresh["secret"].startswith("whsec_") and fresh | {"secret": None} == repeated
+    assert "whsec_" not in str([row.__data__ for row in KeptAnswer.select()])
+
+
 async def test_a_crash_keeps_both_or_neither(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is kept in the transaction of the work."""
 

@@ -13,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from daemon.accounts import installed
 from daemon.campaigns import lifecycle
 from daemon.config import Settings
 from daemon.db import clock
@@ -242,6 +243,21 @@ async def test_a_webhook_is_changed_disabled_and_deleted(api: Any, settings: Set
     assert {"success": True} == await api.ask("DELETE", path)
     assert "no_webhook" == (await api.get(path, 404))["code"]
     assert (0, 0) == (WebhookRow.select().count(), Delivery.select().count())
+
+
+async def test_an_account_that_nobody_has_is_no_webhooks(api: Any) -> None:
+    """It would be told nothing; one that was removed since stays, so that the rest can be changed."""
+    installed.add("shop", {}, "test")
+    body = {"url": "https://example.org/", "accounts": ["shop"]}
+    refused = await api.post("/webhooks", body | {"accounts": ["shop", "shpo"]}, 422)
+    assert ("accounts_unknown", "accounts") == (refused["code"], refused["errors"][0]["field"])
+    path = f"/webhooks/{(await api.post('/webhooks', body))['webhook_id']}"
+    await api.ask("DELETE", "/accounts/shop")
+    for names in (["shop", "default"], ["shop"], []):
+        assert (names or None) == (await api.ask("PATCH", path, json={"accounts": names}))["accounts"]
+    for names in (["shop"], ["default", "shpo"]):
+        assert "accounts_unknown" == (await api.ask("PATCH", path, 422, json={"accounts": names}))["code"]
+    await api.ask("PATCH", "/webhooks/7", 404, json={"accounts": ["shpo"]})
 
 
 async def test_what_cannot_be_is_refused(api: Any) -> None:

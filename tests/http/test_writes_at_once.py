@@ -52,7 +52,10 @@ from tests.support.receiver import Receiver
 AT_ONCE = 6
 CSV = b"phone\n+4915110000000\n+4915110000001\n"
 #: what is in the first answer only
-SHOWN_ONCE = {"make_key": "key", "rotate_key": "key", "reset_password": "password"}
+SHOWN_ONCE = {
+    "make_key": "key", "rotate_key": "key", "reset_password": "password",
+    "make_webhook": "secret", "rotate_webhook": "secret",
+}  # fmt: skip
 ALL_ALIKE = {"test_notices"}  # of which there is no other request
 # Rows that are there once they are needed.
 AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount, MetricPosition, AuditEntry, AuditHead, Kept, Notice)

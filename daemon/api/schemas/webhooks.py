@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictStr
 
@@ -89,7 +89,14 @@ class Webhook(Answer):
 class WebhookMade(Webhook):
     """A webhook with its secret, which is not shown again."""
 
-    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    secret: str | None = Field(
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        description="null: this answer repeats an earlier one, see Idempotency-Key; rotate it if it was lost.",
+    )
+
+    def kept(self) -> dict[str, Any]:
+        """As an answer is kept for a repeat: without the secret."""
+        return super().kept() | {"secret": None}
 
 
 class Webhooks(Answer):
