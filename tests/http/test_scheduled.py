@@ -35,7 +35,7 @@ async def test_the_page_moves_it_in_the_account_s_zone(member: Client, settings:
         assert 422 == refused.status
         entered = rf'name="at"[^>]* value="{at}" required aria-invalid="true"[^>]*><span id="at-wrong"'
         body = await refused.text()
-        assert re.search(entered, body) and "<details open><summary>Move" in body
+        assert re.search(entered, body) and "<details open data-keep><summary>Move" in body
 
 
 async def test_the_page_starts_it_now(member: Client, settings: Settings) -> None:
