@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiohttp import web
 from markupsafe import Markup
 
 from daemon import errors
@@ -23,6 +24,7 @@ from daemon.pages import chart
 from daemon.pages.asking import said
 from daemon.pages.shell import may
 from daemon.pages.words import WHO, formatted
+from daemon.server.visitors import in_db
 
 RECIPIENTS, REPLIES, MESSAGE, SETTINGS = "recipients", "replies", "message", "settings"
 TABS = {
@@ -31,6 +33,7 @@ TABS = {
     MESSAGE: N_("Message as sent"),
     SETTINGS: N_("Settings"),
 }
+LIVE = "X-Live"  # the header of a page that fetches itself again
 DONE = {  # what was done to a campaign
     "pause": N_("paused"),
     "resume": N_("resumed"),
@@ -137,9 +140,13 @@ class ReplyOf(replies.Answered):
 def answers(job_id: int) -> list[ReplyOf]:
     """The newest replies to a campaign."""
     rows, _ = replies.page(None, clock.now_ms(), job_id=job_id)
-    if may("operator"):
-        replies.now_read([row.id for row in rows])
     return [ReplyOf(**vars(row), who=_called(row.fields, row.columns)) for row in rows]
+
+
+async def seen(request: web.Request, shown: Sequence[replies.Answered]) -> None:
+    """Whoever has opened this page has read the replies on it; nobody has where an open page fetches itself again."""
+    if may("operator") and LIVE not in request.headers:
+        await in_db(request, replies.now_read, [each.id for each in shown])
 
 
 def _called(fields: dict[str, str], columns: list[str]) -> str:

@@ -227,7 +227,9 @@ async def shown(request: web.Request) -> tuple[JobPage, Recipients]:
     tab = forms.asked(request).text("tab")
     opened = (tab if tab in job_tabs.TABS else job_tabs.RECIPIENTS, number(request, "person"))
     arguments = (request.app[SETTINGS], int(request.match_info["id"]), _selection(request), *places, *opened)
-    return await in_db(request, _job_page, *arguments)
+    found = await in_db(request, _job_page, *arguments)
+    await job_tabs.seen(request, found[0].answers)
+    return found
 
 
 def _selection(request: web.Request) -> Selection:

@@ -18,7 +18,8 @@ from daemon.i18n.languages import N_
 from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
-from daemon.pages.shell import may, members, number, only, show
+from daemon.pages.job_tabs import seen
+from daemon.pages.shell import members, number, only, show
 from daemon.pages.views import campaign
 from daemon.server.visitors import SETTINGS, caller, in_db, timed
 from daemon.states import E164, Role
@@ -41,7 +42,7 @@ async def answers(request: web.Request) -> web.StreamResponse:
     asked = forms.asked(request)
     stops = asked.text("show") == "stop"
     arguments = (number(request, "cursor"), stops, number(request, "job"))
-    return show(request, await in_db(request, _page, *arguments, DONE.get(asked.text("done"), "")))
+    return await _show(request, 200, *arguments, DONE.get(asked.text("done"), ""))
 
 
 @routes.post(CHAT + "/assign")
@@ -55,7 +56,7 @@ async def assign(request: web.Request) -> web.StreamResponse:
         chat = await timed(request, unmatched.assign, request.app[SETTINGS], chat_id, chosen, caller(request))
     except errors.InvalidInput as error:
         refused = Refused(chat_id, said(error), form.other)
-        return show(request, await in_db(request, _page, None, False, None, "", refused), 422)
+        return await _show(request, 422, None, False, None, "", refused)
     raise web.HTTPSeeOther(f"/app/replies?done={'suppressed' if chat.stop and chat.listed else 'assigned'}")
 
 
@@ -70,7 +71,7 @@ async def ignore(request: web.Request) -> web.StreamResponse:
         await in_db(request, unmatched.ignore, chat_id, caller(request), form.version)
     except errors.EditConflict as error:
         refused = Refused(chat_id, said(error), None)
-        return show(request, await in_db(request, _page, None, False, None, "", refused), 409)
+        return await _show(request, 409, None, False, None, "", refused)
     raise web.HTTPSeeOther("/app/replies?done=ignored")
 
 
@@ -137,14 +138,24 @@ class Replies(PageContent):
     done: str
 
 
-def _page(
-    cursor: int | None, stops: bool, job_id: int | None, done: str = "", refused: Refused | None = None
-) -> Replies:
+async def _show(
+    request: web.Request,
+    status: int,
+    cursor: int | None,
+    stops: bool,
+    job_id: int | None,
+    done: str = "",
+    refused: Refused | None = None,
+) -> web.Response:
+    content = await in_db(request, _page, cursor, stops, job_id, done, refused)
+    await seen(request, content.replies)
+    return show(request, content, status)
+
+
+def _page(cursor: int | None, stops: bool, job_id: int | None, done: str, refused: Refused | None) -> Replies:
     whole = cursor is None and job_id is None
     chats = [_chat_view(chat) for chat in unmatched.listed(clock.now_ms()) if not stops or chat.stop] if whole else []
     rows, after = replies.page(cursor, clock.now_ms(), stops, job_id)
-    if may("operator"):
-        replies.now_read([row.id for row in rows])
     listed = suppression.among(row.number for row in rows)
     given = {"job": job_id, "show": "stop" if stops else None}
     chosen = {name: value for name, value in given.items() if value is not None}

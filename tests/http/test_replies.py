@@ -42,10 +42,10 @@ def answer(number: str, key: str, text: str, now: int | None = None) -> None:
     replies.take("default", Heard(number, (Said(key, False, text),)), NONE, now or clock.now_ms())
 
 
-async def look(client: Any, path: str, role: Role = Role.OPERATOR) -> str:
+async def look(client: Any, path: str, role: Role = Role.OPERATOR, **headers: str) -> str:
     user = users.named("reader") or users.create("reader", role, "correct horse", "test", clock.now_ms())
     token = sessions.open_session(user, clock.now_ms()).token
-    response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"})
+    response = await client.get(path, headers=HTML | {"Cookie": f"{COOKIE}={token}"} | headers)
     assert 200 == response.status
     return str(await response.text())
 
@@ -96,6 +96,17 @@ async def test_the_page_shows_who_what_and_to_which_campaign(client: Any, job_id
     stops = await look(client, "/app/replies?show=stop")
     assert "Ben" in stops and "Anna" not in stops
     assert "2 replies" in await look(client, f"/app/jobs/{job_id}")
+
+
+async def test_a_page_that_fetches_itself_again_has_read_nothing(client: Any, job_id: int) -> None:
+    """Nobody may sit before it: a reply counts as read when somebody opens the page."""
+    answer(ONE, "A1", "Thanks!")
+    for page in ("/app/replies", f"/app/jobs/{job_id}?tab=replies"):
+        Reply.update(fresh=True).execute()
+        assert "Thanks!" in await look(client, page, **{"X-Live": "1"})
+        assert Reply.get().fresh
+        await look(client, page, Role.OPERATOR)
+        assert not Reply.get().fresh
 
 
 async def test_the_button_carries_what_the_api_takes(client: Any, api: Any, job_id: int) -> None:

@@ -43,8 +43,8 @@ export async function renewToken() {
 }
 
 /** Fetch one of our pages or parts as a document. */
-export async function page(path) {
-  const response = await fetch(path, { headers: { Accept: "text/html" } });
+export async function page(path, headers = {}) {
+  const response = await fetch(path, { headers: { Accept: "text/html", ...headers } });
   if (response.redirected && new URL(response.url).pathname === "/app/login") toLogin();
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!response.ok) throw new Error(fresh.querySelector("main p:not([hidden])")?.textContent || `The server answered ${response.status}.`);
@@ -176,7 +176,7 @@ export async function refresh() {
   }
   looking = true;
   try {
-    const fresh = await page(location.pathname + location.search);
+    const fresh = await page(location.pathname + location.search, { "X-Live": "1" }); // nobody may be looking at it
     const said = $("action-error")?.textContent; // now: it may have been said while the page was fetched
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(part.id);
