@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import peewee
+import structlog
 
 from daemon import errors
 from daemon.accounts import installed
@@ -18,6 +19,8 @@ from daemon.delivery import sweeps
 from daemon.i18n.coded import refusal
 from daemon.models import Job
 from daemon.states import IN_HAND, OPEN
+
+log = structlog.get_logger()
 
 NAMED = 100  # so many campaigns are named at most
 
@@ -73,8 +76,12 @@ def remove(settings: Settings, name: str, cancel: bool, who: str, now: int) -> N
 
 
 def finish(name: str, now: int) -> None:
-    """Cancel what is still queued of the campaigns that were stopped. Not to be called in a transaction."""
-    sweeps.finish_stops(now, account=name)
+    """Cancel what is still queued of the campaigns that were stopped. Not to be called in a transaction. What the
+    database does not take is left to `sweeps.finish_stops`: the account is removed in any case."""
+    try:
+        sweeps.finish_stops(now, account=name)
+    except errors.DatabaseBusy as error:
+        log.warning("account.removal_interrupted", account=name, reason=str(error))
 
 
 def _refused(name: str, found: Work) -> errors.AccountHasWork:

@@ -200,6 +200,7 @@ EVENTS: dict[str, str] = {
     "account.limited": "the account's own settings were changed (who, limits)",
     "account.added": "an account was added (who)",
     "account.removed": "an account was removed; its history stays (who)",
+    "account.removal_interrupted": "it is removed, but not all that was queued is cancelled yet: it follows (reason)",
     "account.let_go": "this sender gives the account up, and a new one takes its place (reason)",
     "profile.discarded": "the browser profile of a removed account was deleted",
     "sender.idle": "this sender waits for an account that has no sender (reason)",

@@ -14,7 +14,8 @@ from daemon.accounts import directory, home, installed, limits, ownership, pace,
 from daemon.campaigns import create, lifecycle, queries, removing
 from daemon.config import Settings
 from daemon.db import clock as db_clock
-from daemon.delivery import job_moves, moves, seat
+from daemon.db.refusals import Unsent
+from daemon.delivery import chunks, job_moves, moves, seat, sweeps
 from daemon.delivery.engine import Engine
 from daemon.delivery.seat import Seat, Seats
 from daemon.models import Account, Message
@@ -153,6 +154,26 @@ def test_an_account_with_work_is_removed_only_when_that_is_to_be_stopped(base: S
         order(base, "shop")
     with pytest.raises(errors.NotFound):
         directory.find("shop")
+
+
+def test_a_removal_is_done_though_its_queue_cannot_be_emptied_at_once(
+    base: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database does not take is left to the hourly sweep: the account is gone, and the answer says so."""
+    installed.add("shop", {}, "test")
+    monkeypatch.setattr(chunks, "CHUNK", 1)
+    order(base, "shop")
+    removing.remove(base, "shop", True, "test", NOW)
+
+    def busy(*_: Any) -> bool:
+        raise errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason="locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeps, "_cancel_some", busy)
+        removing.finish("shop", NOW)
+    assert {State.PENDING, State.CANCELLED} == {row.state for row in Message.select()}
+    assert 1 == sweeps.finish_stops(NOW)
+    assert {State.CANCELLED} == {row.state for row in Message.select()}
 
 
 def test_nothing_of_a_removed_account_is_sent_again(hand: Hand) -> None:
