@@ -72,6 +72,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
             access.identify,
             audited.noted,
             connections.bound,
+            pages.lead_back,
         ],
         client_max_size=settings.max_upload_mb * 1024 * 1024 + OVERHEAD,
     )

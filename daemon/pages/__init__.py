@@ -43,6 +43,7 @@ from daemon.pages import (
     suppressions,
     templates,
     users,
+    ways_back,
     webhooks,
     working,
 )
@@ -88,3 +89,4 @@ def set_up(app: web.Application) -> None:
 
 ONE_BY_ONE = login.ONE_BY_ONE
 Queue = login.Queue
+lead_back = ways_back.lead_back

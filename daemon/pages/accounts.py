@@ -229,13 +229,6 @@ def _command(last: commands.Asked | None) -> Asked | None:
     return Asked(ASKED[last.what], sentence, last.ended_at or last.at, under_way, bad)
 
 
-@routes.get("/app/accounts/{name}/{part:link|limits|remove}")
-@members
-async def back(request: web.Request) -> web.StreamResponse:
-    """The address of a refused form, when it is reloaded."""
-    raise web.HTTPFound("/app/accounts")
-
-
 @routes.post("/app/accounts/{name}/link")
 @only(Role.OPERATOR)
 async def link(request: web.Request) -> web.StreamResponse:

@@ -53,7 +53,6 @@ PAGES = {  # address of the route: the addresses that are looked at
     "/app/login": ["/app/login"],
     "/app": ["/app"],
     "/app/accounts": ["/app/accounts", "/app/accounts?edit=shop"],
-    "/app/accounts/{name}/{part:link|limits|remove}": [],  # leads to /app/accounts
     "/app/users": ["/app/users"],
     r"/app/users/{id:\d{1,18}}": ["/app/users/1"],
     "/app/keys": ["/app/keys"],

@@ -284,7 +284,7 @@ def test_the_later_of_two_tabs_is_told(visitor: Visitor, damaged: Path) -> None:
 
 
 def test_starting_twice_and_going_back_is_one_campaign(visitor: Visitor, damaged: Path) -> None:
-    """A double click on Start whose answer is lost, Start again, then the back button and Start, lead to the same job."""
+    """A double click whose answer is lost, Start again, then the back button and Start, lead to the same job."""
     before = Job.select().count()
     visitor.begin_campaign(damaged)
     visitor.fill("text", "Hi {{ name }}")

@@ -192,7 +192,10 @@ async def test_starting_twice_makes_one_job(member: Client) -> None:
         assert 303 == response.status
         goals.add(response.headers["Location"])
     assert {f"/app/jobs/{Job.get().id}"} == goals
-    for asked in ("application/json, text/html", "application/json"):  # our script follows it, if it is not to the login
+    for asked in (
+        "application/json, text/html",
+        "application/json",
+    ):  # our script follows it
         response = await member.post(
             f"{base}/start",
             data={"version": version[1], "csrf": _token(page)},

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
+from aiohttp.web import RouteDef
 
+from daemon import pages
 from daemon.accounts import directory, limits, pacing
 from daemon.campaigns import create, lifecycle
 from daemon.campaigns.create import Order
@@ -243,7 +245,7 @@ async def test_what_people_wrote_stays_text(member: Client, settings: Settings) 
 
     for path in (
         "/app",
-        f"/app/jobs/{job_id}",
+        "/app/jobs/1",
         f"/app/messages/{message.id}",
     ):
         text = await look(member, path)
@@ -257,7 +259,7 @@ async def test_a_job_page_says_where_it_stands(member: Client, settings: Setting
     directory.open_account("default", clock.now_ms())
     directory.report("default", Health(AccountState.NEEDS_LINK, qr="code"), clock.now_ms())
 
-    text = await look(member, f"/app/jobs/{job_id}")
+    text = await look(member, "/app/jobs/1")
 
     assert "waiting for login" in text
     assert "WhatsApp is not linked: scan the QR code with the phone." in text
@@ -299,7 +301,7 @@ async def test_an_uncertain_message_asks_for_a_decision(member: Client, settings
     job_id = uncertain(settings)
     message = Message.get(Message.job == job_id)
 
-    page = await look(member, f"/app/jobs/{job_id}")
+    page = await look(member, "/app/jobs/1")
     own = await look(member, f"/app/messages/{message.id}")
 
     assert "1 message needs your decision" in page
@@ -349,6 +351,28 @@ def test_the_name_is_found_among_the_columns() -> None:
     assert ["vorname", "nachname"] == columns.name_columns(["plz", "vorname", "nachname"])
     assert ["first_name"] == columns.name_columns(["city", "first_name"])
     assert ["plz"] == columns.name_columns(["plz", "ort"])
+
+
+async def test_the_address_of_every_form_leads_to_a_page(member: Client, settings: Settings) -> None:
+    """A refused form is shown there: it is reloaded, spoken in another language, come back to after a login."""
+    assert 1 == campaign(settings)
+    asked = [each.path for each in pages.routes if isinstance(each, RouteDef) and each.method == "POST"]
+    filled = [re.sub(r"{(?:[^{}]|{[^}]*})*}", "1", re.sub(r"{\w+:([a-z]+)\|[^}]*}", r"\1", path)) for path in asked]
+    assert len(filled) > 70
+    for path in filled:
+        response = await member.get(path, headers=HTML)
+        assert (path, True) == (path, response.status in (200, 404) or "/me/second_factor/" in path)  # the key has none
+
+    for path, page in (
+        ("/app/jobs/1/reschedule", "/app/jobs/1"),
+        ("/app/replies/chats/5/assign", "/app/replies"),
+        ("/app/accounts/default/limits", "/app/accounts"),
+        ("/app/lists/1/rename", "/app/lists/1"),
+    ):
+        response = await member.get(path, headers=HTML, allow_redirects=False)
+        assert (302, page) == (response.status, response.headers["Location"])
+    assert 405 == (await member.put("/app/logout", headers=HTML | origin(member))).status
+    assert 405 == (await member.get("/retry/1", headers={"X-API-KEY": KEY})).status
 
 
 # Events

@@ -52,7 +52,7 @@ open: what it tells strangers is tested elsewhere
   GET POST /webhooks/cloud
 
 viewer
-  GET /app /app/accounts /app/accounts/{name}/{part} /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
+  GET /app /app/accounts /app/decisions /app/jobs/{id} /app/me /app/messages/{id}
   GET /app/confirmations /confirmations /app/notices
   POST /app/logout /app/me/logout /app/me/password
   GET /app/me/second_factor

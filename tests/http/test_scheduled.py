@@ -36,6 +36,8 @@ async def test_the_page_moves_it_in_the_account_s_zone(member: Client, settings:
         entered = rf'name="at"[^>]* value="{at}" required aria-invalid="true"[^>]*><span id="at-wrong"'
         body = await refused.text()
         assert re.search(entered, body) and "<details open data-keep><summary>Move" in body
+    again = await member.get(f"/app/jobs/{job_id}/reschedule")  # as its script does to keep it up to date
+    assert (200, f"/app/jobs/{job_id}") == (again.status, again.url.path)
 
 
 async def test_the_page_starts_it_now(member: Client, settings: Settings) -> None:
