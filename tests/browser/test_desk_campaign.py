@@ -32,14 +32,9 @@ Gil;+4915112345676;Cologne
 """
 EVIL = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 
-# The server does what is asked, and the answer is lost on its way.
-LOST = """
-    const real = window.fetch;
-    window.fetch = (...asked) => real(...asked).then(() => {
-        window.fetch = real;
-        throw new TypeError("lost");
-    });
-"""
+# The server does what is asked, and its answer is lost on the way.
+LOST = """const real = window.fetch; window.fetch = (...asked) => real(...asked).then(() => {
+    window.fetch = real; throw new TypeError("lost"); });"""
 UNLOAD = "const e = new Event('beforeunload', {cancelable: true}); window.dispatchEvent(e); return e.defaultPrevented"
 
 

@@ -215,7 +215,7 @@ def test_a_chat_that_could_not_be_matched_is_assigned(visitor: Visitor, job_id: 
     visitor.reads(".unmatched li:first-child legend + .error", "Choose whose chat it is")
     answer(ONE, f"{job_id}D", "One more thing")  # the page stays up to date, and what was wrong is still said
     visitor.driver.execute_script("import('/app/static/app.js').then((app) => app.refresh())")
-    visitor.reads(".replies", "One more thing")
+    visitor.reads("#replies", "One more thing")
     assert "Choose whose chat it is" in visitor.text(".unmatched li:first-child")
     visitor.find(".unmatched li:first-child input[type=radio]").click()
     visitor.press("Assign", ".unmatched li:first-child")
