@@ -110,7 +110,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
     zone = zone_name(rules.zone)
     window = (kept.window or "-").partition("-")
     chosen, rule = zone_name(kept.zone or zone), kept.weekly
-    at = instant(kept.at, ZoneInfo(chosen)) if kept.at and not rule else None
+    at = shown_instant(kept.at, chosen) if kept.at and not rule else ""
     by = kept.dated
     usual_pauses = (own.delay_min, own.delay_max) if rules.paced else (0, 0)
     values = {
@@ -124,7 +124,7 @@ def _when(settings: Settings, draft: Draft, entered: Posted, query: Posted) -> W
         "time": rule.time if rule else "09:00",
         "until": instant(rule.until, ZoneInfo(chosen)).strftime("%Y-%m-%d") if rule and rule.until else "",
         "most": str(rule.most or "") if rule else "",
-        "at": at.strftime("%Y-%m-%dT%H:%M") if at else "",
+        "at": at,
         "zone": chosen,
         "from": window[0],
         "to": window[2],
@@ -202,7 +202,7 @@ def _chosen(settings: Settings, draft: Draft, form: WhenForm, now: int) -> When:
         window=window,
         daily_cap=form.daily_cap,
         zone=form.zone,
-        at=_chosen_start(form, now),
+        at=_chosen_start(form, (draft.data.when or When()).at, now),
         weekly=_chosen_weekly(form),
         dated=_chosen_date(settings, draft, form) if form.dated else None,
     )
@@ -254,8 +254,9 @@ def _last_day(form: WhenForm) -> int | None:
     return round(datetime.combine(after, time(), ZoneInfo(form.zone)).timestamp() * 1000) - 1
 
 
-def _chosen_start(form: WhenForm, now: int) -> int | None:
-    """When to start, None for right away. A day that was entered beside "Right away" is asked about, not dropped."""
+def _chosen_start(form: WhenForm, before: int | None, now: int) -> int | None:
+    """When to start, None for right away. before: when it was to start until now. A day that was entered beside "Right
+    away" is asked about, not dropped."""
     if form.weekly:
         if form.zone not in available_timezones():
             raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
@@ -267,23 +268,34 @@ def _chosen_start(form: WhenForm, now: int) -> int | None:
     if form.dated:
         return None
     if form.later:
-        return entered_instant(form.at, form.zone, now)
+        return entered_instant(form.at, form.zone, before, now)
     if form.at is not None:
         raise errors.InvalidInput(Why.START_TWOFOLD)
     return None
 
 
-def entered_instant(local: datetime | None, zone: str, now: int) -> int:
-    """The time that was entered, as UTC ms. Raises InvalidInput."""
+def shown_instant(at: int, zone: str) -> str:
+    """A time as the field for it takes it: to the minute, and without which of two it is when the clocks go back."""
+    return instant(at, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+
+
+def entered_instant(local: datetime | None, zone: str, before: int | None, now: int) -> int:
+    """The time that was entered, as UTC ms. before: the one that the field had; it stays if nobody has changed that.
+    Raises InvalidInput."""
     if zone not in available_timezones():
         raise errors.InvalidInput(Why.ZONE_NOT_LISTED)
     if local is None:
         raise errors.InvalidInput(Why.START_NOT_GIVEN)
-    at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+    if before is not None and shown_instant(before, zone) == local.isoformat(timespec="minutes"):
+        at = before
+    else:
+        at = round(local.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     if at < now:
         raise errors.InvalidInput(Why.START_PASSED)
     if at > now + scheduling.LONGEST_AHEAD_MS:
         raise errors.InvalidInput(Why.START_TOO_LATE)
+    if shown_instant(at, zone) != local.isoformat(timespec="minutes"):
+        raise errors.InvalidInput(Why.START_SKIPPED)
     return at
 
 

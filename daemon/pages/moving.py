@@ -44,5 +44,6 @@ async def reschedule(request: web.Request) -> web.StreamResponse:
 
 
 def _move(settings: Settings, job_id: int, form: Reschedule, who: str, now: int) -> None:
-    zone = limits.rules_of(settings, queries.job(job_id).account).zone
-    scheduling.move(job_id, entered_instant(form.at, zone, now), who, now)
+    row = queries.job(job_id)
+    zone = limits.rules_of(settings, row.account).zone
+    scheduling.move(job_id, entered_instant(form.at, zone, row.schedule_at, now), who, now)

@@ -10,6 +10,10 @@ class Why(Wording):
 
     NOTHING_CHOSEN = "confirmation_without_choice", "Choose what becomes of this campaign with one of its buttons."
     WORK_CANCELLED = "work_cancelled", "Cancelled: nothing was changed."
+    DRAFT_BUSY = (
+        "draft_busy",
+        "Something else is being done with this campaign: press the button again when that is finished.",
+    )
     ACCOUNT_NOT_LISTED = "account_not_listed", "Choose one of the accounts in the list."
     PAUSE_REVERSED = "pause_reversed", "The pause in seconds: give the shorter one first."
     ZONE_NOT_LISTED = "zone_not_listed", "Choose one of the time zones in the list."
@@ -32,6 +36,7 @@ class Why(Wording):
     )
     START_PASSED = "start_passed", "This time has passed: choose a later one, or start right away."
     START_TOO_LATE = "start_too_late", "This time is more than ten years away: choose an earlier one."
+    START_SKIPPED = "start_skipped", "On that day the clocks go forward over this time: choose an earlier or later one."
     HOURS_NOT_DIFFERENT = "hours_not_different", "Enter two different times, or leave both empty."
     FIELD_NOT_LISTED = "field_not_listed", "There is no field {names}: use one of those listed below the text."
     NOTHING_WRITTEN = "nothing_written", "Write a message, or add an attachment."

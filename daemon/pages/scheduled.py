@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -13,8 +12,8 @@ from daemon.campaigns import cloning, queries, scheduling
 from daemon.campaigns.rows import JobRow
 from daemon.config import Settings
 from daemon.delivery import job_moves
-from daemon.i18n.instants import instant
 from daemon.pages import forms
+from daemon.pages.draft_when import shown_instant
 from daemon.server.visitors import SETTINGS, caller, require_key, timed
 
 routes = web.RouteTableDef()
@@ -43,8 +42,7 @@ def scheduled(settings: Settings, row: JobRow) -> Scheduled | None:
     if row.schedule_at is None or not job_moves.waits_to_begin(row.started_at, row.schedule_at, row.state):
         return None
     zone = limits.rules_of(settings, row.account).zone
-    at = instant(row.schedule_at, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
-    return Scheduled(at, zone, secrets.token_hex(16))
+    return Scheduled(shown_instant(row.schedule_at, zone), zone, secrets.token_hex(16))
 
 
 @routes.post(JOB + "/start")

@@ -21,6 +21,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "date_order_not_said": ("dated_order",),
     "start_passed": ("schedule_at", "at"),
     "start_too_late": ("schedule_at", "at"),
+    "start_skipped": ("schedule_at", "at"),
     "window_unfit": ("window", "from"),
     "hours_not_different": ("window", "from"),
     "daily_cap_unfit": ("daily_cap",),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from daemon.accounts import directory, limits
 from daemon.campaigns import drafts, dry_run, lifecycle
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.models import Job
+from daemon.models import Draft, Job
 from daemon.states import JobState
 from tests.http.conftest import KEY
+from tests.support import drafting
+from tests.support.drafting import with_message
 from tests.support.job_page import Client, campaign, look, post
 
 HOUR_MS = 3_600_000
@@ -38,6 +42,41 @@ async def test_the_page_moves_it_in_the_account_s_zone(member: Client, settings:
         assert re.search(entered, body) and "<details open data-keep><summary>Move" in body
     again = await member.get(f"/app/jobs/{job_id}/reschedule")  # as its script does to keep it up to date
     assert (200, f"/app/jobs/{job_id}") == (again.status, again.url.path)
+
+
+SUMMER, WINTER = 1_919_291_400_000, 1_919_295_000_000  # 2030-10-27 02:30 in Berlin, before and after the clocks go back
+
+
+@pytest.mark.parametrize("at", [SUMMER, WINTER, WINTER + 30_000])
+async def test_saving_a_time_that_there_is_twice_does_not_move_it(member: Client, settings: Settings, at: int) -> None:
+    """In autumn: what the form shows of it is the same for both hours. Another time than that is taken as it is."""
+    directory.open_account("default", clock.now_ms())
+    limits.set_limits("default", {"timezone": "Europe/Berlin"}, "test")
+    job_id = campaign(settings, 3, schedule_at=at)
+    path = f"/app/jobs/{job_id}/reschedule"
+    assert 'value="2030-10-27T02:30"' in await look(member, f"/app/jobs/{job_id}")
+    assert 303 == (await post(member, path, at="2030-10-27T02:30")).status
+    assert at == Job.get_by_id(job_id).schedule_at
+
+    base = await with_message(member)
+    Draft.update(data=Draft.get().data | {"when": {"at": at, "zone": "Europe/Berlin"}}).execute()
+    form = {"delay_min": "1", "delay_max": "3", "start": "at", "zone": "Europe/Berlin", "go": "next"}
+    await drafting.post(member, f"{base}/when", at="2030-10-27T02:30", **form)
+    assert at == Draft.get().data["when"]["at"]
+    await drafting.post(member, f"{base}/when", at="2030-10-27T02:30", **form | {"zone": "Europe/Paris"})
+    assert at == Draft.get().data["when"]["at"]
+    await drafting.post(member, f"{base}/when", at="2030-10-27T02:30", **form | {"zone": "UTC"})
+    assert SUMMER + 2 * HOUR_MS == Draft.get().data["when"]["at"]
+
+
+async def test_a_time_that_the_clocks_skip_is_refused(member: Client, settings: Settings) -> None:
+    """In spring; nobody can say when that would be."""
+    directory.open_account("default", clock.now_ms())
+    limits.set_limits("default", {"timezone": "Europe/Berlin"}, "test")
+    job_id = scheduled(settings)
+    answer = await post(member, f"/app/jobs/{job_id}/reschedule", at="2030-03-31T02:30")
+    assert (422, True) == (answer.status, "the clocks go forward over this time" in await answer.text())
+    assert 303 == (await post(member, f"/app/jobs/{job_id}/reschedule", at="2030-03-31T03:00")).status
 
 
 async def test_the_page_starts_it_now(member: Client, settings: Settings) -> None:
