@@ -37,7 +37,7 @@ TITLES = {
 }
 AS_TYPED = "typed"  # what our script has for a button while somebody is writing
 # Errors in what was entered: the step is shown again with the sentence.
-SHOWN_AGAIN = (errors.InvalidInput, errors.EditConflict, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
+SHOWN_AGAIN = (errors.InvalidInput, errors.IllegalMove, errors.NotFound, errors.TooLarge, errors.ReadingBusy)
 
 
 @dataclass(frozen=True)

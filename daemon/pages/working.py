@@ -2,12 +2,13 @@
 
 What is done within PATIENCE_S is answered at once, as if there were nothing of this. Otherwise the work goes on beside
 the request, and the page of it is loaded again and again, by the browser itself, so it needs no script. A draft has one
-piece of work at a time: a second press of a button leads to the same page.
+piece of work at a time: a second press of a button leads to the same page, any other form is refused until it is done.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from daemon.pages.forms import Posted
 from daemon.pages.refusals import Why
 from daemon.pages.shell import show
 from daemon.server import audited
-from daemon.server.posted import hold, release
+from daemon.server.posted import hold, posted, release
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
 
@@ -35,6 +36,8 @@ SLOW_S = 15.0  # from then on the page says that it is slow
 STOP_S = 10.0
 KEPT_S = 600.0  # how long the outcome waits for somebody to look
 
+Sent = frozenset[tuple[str, str]]
+
 STAGES = {
     Stage.READING: N_("Rows read"),
     Stage.STORING: N_("Rows stored"),
@@ -45,11 +48,12 @@ STAGES = {
 
 @dataclass
 class Work:
-    """A piece of work. step: of the draft, or which import; entered: what was entered there; about: what the import is;
-    final: it can no longer be given up."""
+    """A piece of work. step: of the draft, or which import; entered: what was entered there; sent: see `_sent`; about:
+    what the import is; final: it can no longer be given up."""
 
     step: str
     entered: Posted
+    sent: Sent
     task: asyncio.Task[str]
     about: Any = None
     began: float = field(default_factory=time.monotonic)
@@ -106,10 +110,12 @@ def of(request: web.Request, key: str) -> Work | None:
 async def done(
     request: web.Request, key: str, step: str, entered: Posted, work: Callable[[], Awaitable[str]], about: Any = None
 ) -> str | None:
-    """Where the work says to go; None if it takes a while, or there is other work of that key, which is the draft's id.
-    Raises what the work raises."""
-    works = request.app[WORKS]
+    """Where the work says to go; None if it takes a while, or this very form was sent before and that goes on.
+    Raises what the work raises, and IllegalMove where other work of that key, which is the draft's id, goes on."""
+    works, sent = request.app[WORKS], await _sent(request)
     if key in works and not works[key].task.done():
+        if (step, sent) != (works[key].step, works[key].sent):
+            raise errors.IllegalMove(Why.DRAFT_BUSY)
         return None
     begun = asyncio.Event()
 
@@ -118,7 +124,7 @@ async def done(
         with progress.listening(found.listen):
             return await work()
 
-    found = works[key] = Work(step, entered, asyncio.create_task(watched()), about)
+    found = works[key] = Work(step, entered, sent, asyncio.create_task(watched()), about)
     begun.set()
     try:
         await asyncio.wait({found.task}, timeout=PATIENCE_S)
@@ -131,6 +137,20 @@ async def done(
         return None
     del works[key]
     return found.task.result()
+
+
+async def _sent(request: web.Request) -> Sent:
+    """What tells one form from another, and is the same when its button is pressed again."""
+    fields = await posted(request)
+    return frozenset((name, _told(value)) for name, value in fields.items() if name not in ("csrf", "version"))
+
+
+def _told(value: Any) -> str:
+    if not isinstance(value, web.FileField):
+        return str(value)
+    size = value.file.seek(0, io.SEEK_END)
+    value.file.seek(0)
+    return f"{value.filename} {size}"
 
 
 def _ended(request: web.Request, key: str, work: Work) -> None:

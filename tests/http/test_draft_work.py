@@ -15,7 +15,7 @@ from daemon.models import ContactList, Draft, Job, ListEntry, Message, RowSet, S
 from daemon.pages import working
 from daemon.telemetry import progress
 from daemon.telemetry.progress import Stage
-from tests.support.drafting import with_message, with_people
+from tests.support.drafting import send, with_message, with_people
 from tests.support.signing_in import HTML, Client, submit
 
 
@@ -85,6 +85,45 @@ async def test_a_dry_run_that_takes_a_while_has_a_page(member: Client, base: str
     assert (303, f"{base}/check") == (status, headers["Location"])
     assert 1_200 == len(drafts.audience_frozen(drafts.find(base.rsplit("/", 1)[1])) or ())
     assert 303 == (await page_of(member, f"{base}/work"))[0]
+
+
+async def test_another_form_is_refused_with_its_input_while_something_is_done(
+    member: Client, base: str, monkeypatch: Any
+) -> None:
+    """It is not thrown away behind the page of the work: what was entered is shown with the reason, for the script too.
+    Neither is a start without it; afterwards each of them is taken."""
+    gate = Gate(monkeypatch, Stage.CHECKING, 1_000)
+    form = {"version": version(base), "days": "7", "recent": "keep", "go": "run"}
+    await submit(member, f"{base}/check", **form)
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    text = {"version": version(base), "text": "Bring the map along", "go": "next"}
+    page = await submit(member, f"{base}/message", **text)
+    said = await page.text()
+    assert 409 == page.status and "Something else is being done with this campaign" in said
+    assert "Bring the map along</textarea>" in said and "Open the saved version" not in said
+    began = await submit(member, f"{base}/start", version=version(base), go="start", sure="yes")
+    assert 409 == began.status and "Something else is being done" in await began.text()
+    other = await submit(member, f"{base}/check", **form | {"days": "30"})
+    assert 409 == other.status and 'value="30"' in await other.text()
+    assert f"{base}/work" == (await submit(member, f"{base}/check", **form)).headers["Location"]
+    gate.go_on.set()
+    assert 303 == (await finished(member, base))[0]
+    monkeypatch.setattr(working, "PATIENCE_S", 20.0)
+    assert 303 == (await submit(member, f"{base}/message", **text | {"version": version(base)})).status
+    assert "Bring the map along" == Draft.get().data["text"]
+
+
+async def test_the_same_file_sent_twice_is_one_piece_of_work(member: Client, monkeypatch: Any) -> None:
+    """Another one of the same name is not taken for it."""
+    base = await with_people(member, "+4915110000000\n+4915110000001")
+    gate = Gate(monkeypatch, Stage.STORING, 2_000)
+    rows = "\n".join(["number,name", *(f"+49151{n:08},P{n}" for n in range(2_500))])
+    files = [[("file", (rows + more).encode(), "people.csv")] for more in ("", "", "\n+4915199999999,Z")]
+    sent = [await send(member, f"{base}/people", each, go="next") for each in files]
+    assert [(303, f"{base}/work")] * 2 == [(each.status, each.headers["Location"]) for each in sent[:2]]
+    assert 409 == sent[2].status
+    gate.go_on.set()
+    assert 303 == (await finished(member, base))[0]
 
 
 async def test_a_dry_run_that_is_given_up_leaves_nothing(member: Client, base: str, monkeypatch: Any) -> None:
