@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import peewee
 
+from daemon.db.prepared import by_key
 from daemon.db.proxy import database
 from daemon.formats import json_pieces
 from daemon.states import E164, AccountState, PersonKey, State
@@ -70,6 +71,13 @@ class Table(peewee.Model):
     class Meta:
         database = database
         legacy_table_names = False
+
+    @classmethod
+    def get_by_id(cls, pk: Any) -> Any:
+        """As Peewee's, with SQL that is built once."""
+        if (found := by_key(cls, pk)) is None:
+            raise peewee.DoesNotExist(f"{cls.__name__} {pk}")
+        return found
 
 
 class Account(Table):

@@ -20,7 +20,7 @@ from daemon.config import Settings
 from daemon.contacts import file_reading
 from daemon.contacts.importer import Contact
 from daemon.db import clock as db_clock
-from daemon.db import connection, inspection, schema, sqlite
+from daemon.db import connection, inspection, proxy, schema, sqlite
 from tests.support import postgres
 from tests.support.blank import blank_file
 
@@ -96,6 +96,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(config.PREFIX):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_database_of_another_test() -> Iterator[None]:
+    """What a test has connected is gone with it: one without a database would be told the time by one that was
+    dropped."""
+    yield
+    connection.close()
+    proxy.database.obj = None
 
 
 @pytest.fixture(scope="session")

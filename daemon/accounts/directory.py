@@ -15,7 +15,7 @@ from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, param, rows_of
+from daemon.db.prepared import Prepared, by_key, param, rows_of
 from daemon.db.proxy import tuples
 from daemon.db.records import record
 from daemon.i18n.coded import Filed, code_of, filed, told
@@ -199,7 +199,7 @@ class Failing(TypedDict, total=False):
 
 def failing(name: str) -> Failing | None:
     """The run of failures that the last sender stored, see `delivery/breaker.py`."""
-    row = Account.get_or_none(Account.name == name)
+    row = by_key(Account, name)
     return row.failing if row else None
 
 
@@ -233,13 +233,8 @@ def find(name: str) -> AccountRow:
 def known(name: str) -> AccountRow | None:
     """The account of that name, None if there never was one, or none for the caller: jobs outlive the account that they
     were sent from."""
-    row = next(iter(rows_of(Account, _named(name=name))), None)
+    row = by_key(Account, name)
     return record(AccountRow, row) if row and rights.may(name) else None
-
-
-@Prepared
-def _named() -> Any:
-    return Account.select().where(Account.name == param("name"))
 
 
 def check_names(settings: Settings, names: Sequence[str] | None) -> None:
@@ -353,8 +348,12 @@ def every() -> list[AccountRow]:
 
 def whoever_asks() -> list[AccountRow]:
     """All accounts there are, also those that the caller may not see."""
-    there = Account.select().where(Account.removed_at.is_null())
-    return [record(AccountRow, row) for row in there.order_by(Account.name)]
+    return [record(AccountRow, row) for row in rows_of(Account, _there())]
+
+
+@Prepared
+def _there() -> Any:
+    return Account.select().where(Account.removed_at.is_null()).order_by(Account.name)
 
 
 def alive(account: AccountRow, now: int) -> bool:

@@ -7,12 +7,13 @@ knows the transaction before it gives out the id, and no reader goes past an id 
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import peewee
 
 from daemon.db import proxy
 from daemon.db.connection import write
+from daemon.db.prepared import Prepared, param
 from daemon.models import Event, Happening
 
 KEEP_MS = 90 * 86_400_000
@@ -37,7 +38,13 @@ class About(TypedDict, total=False):
 
 def note(kind: str, account: str, job_id: int | None, about: About, now: int) -> None:
     """It happened; part of the transaction in which it did. kind: such as `job.paused`."""
-    Happening.insert(after=_newest(), at=now, kind=kind, account=account, job=job_id, about=about).execute()
+    _put(at=now, kind=kind, account=account, job=job_id, about=Happening.about.db_value(about))
+
+
+@Prepared
+def _put() -> Any:
+    names = ("at", "kind", "account", "job", "about")
+    return Happening.insert({"after": _newest(), **{name: param(name) for name in names}}).returning()
 
 
 def _newest() -> peewee.Node:

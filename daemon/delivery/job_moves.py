@@ -13,8 +13,7 @@ from daemon import errors
 from daemon.accounts import happenings, rights
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, param
-from daemon.db.proxy import locked
+from daemon.db.prepared import Prepared, by_key, param
 from daemon.db.records import record
 from daemon.delivery.refusals import Why
 from daemon.i18n.coded import Phrase, Told, code_of, filed
@@ -28,19 +27,17 @@ MANY = 1_000  # steps of one job that are shown
 
 def job(job_id: int) -> Job:
     """The job by that id, if it is one of the caller's accounts. Raises NotFound."""
-    return _job(Job.select().where(Job.id == job_id), job_id)
+    return _job(job_id, by_key(Job, job_id))
 
 
 def job_to_move(job_id: int) -> Job:
     """The job, locked with its messages until the transaction ends. Raises NotFound."""
-    return _job(locked(Job.select().where(Job.id == job_id)), job_id)
+    return _job(job_id, by_key(Job, job_id, lock=True))
 
 
-def _job(query: Any, job_id: int) -> Job:
-    row = query.where(Job.state != FILLING).first()
-    if row is None or not rights.may(row.account):
+def _job(job_id: int, found: Job | None) -> Job:
+    if found is None or found.state == FILLING or not rights.may(found.account):
         raise errors.NotFound(Why.NO_JOB, job=job_id)
-    found: Job = row
     return found
 
 

@@ -17,7 +17,7 @@ from daemon.accounts.pace import NO_RULES
 from daemon.contacts import suppression
 from daemon.db import notifications
 from daemon.db.connection import after_commit, write
-from daemon.db.prepared import Prepared, among, param, several
+from daemon.db.prepared import Prepared, among, by_key, param, several
 from daemon.db.proxy import locked
 from daemon.delivery import (
     counters,
@@ -271,9 +271,9 @@ def forgive(attempts: Mapping[int, int], why: Told, now: int) -> int:
     count = 0
     for message_id, given in sorted(attempts.items()):
         with write():
-            message = Message.get_or_none(Message.id == message_id)
+            message = by_key(Message, message_id)
             state = job_state(message.job_id) if message else JobState.STOPPED
-            message = Message.get_or_none(Message.id == message_id)  # as it is now that the job is locked
+            message = by_key(Message, message_id)  # as it is now that the job is locked
             if message is None or state is JobState.STOPPED or message.state not in (State.PENDING, State.FAILED):
                 continue
             ownership.require(message.account)

@@ -15,6 +15,7 @@ from daemon.accounts import counting, directory
 from daemon.accounts.counting import Name
 from daemon.config import Settings
 from daemon.db.connection import write
+from daemon.db.prepared import by_key
 from daemon.db.proxy import in_order, tuples
 from daemon.db.settled import Horizon
 from daemon.delivery import overdue
@@ -136,7 +137,7 @@ def _of(row: Happening) -> Found | None:
             return None  # it is set up just now
         return Found(f"logged out {row.account}", row.account, refusal(Says.LOGGED_OUT, account=_called(row.account)))
     if row.kind == f"job.{JobState.COMPLETED.value}":
-        job = Job.get_or_none(Job.id == row.job)
+        job = by_key(Job, row.job)
         if job is None or job.kind != Kind.CAMPAIGN:
             return None
         counts = row.about.get("counts", {})
@@ -149,14 +150,14 @@ def _of(row: Happening) -> Found | None:
 
 def _held(row: Happening) -> Refusal:
     """Why, in words of which the account still knows the code."""
-    account = Account.get_or_none(Account.name == row.account)
+    account = by_key(Account, row.account)
     words = row.about.get("detail") or row.about.get("hold") or ""
     coded = account.coded if account is not None and account.detail == words else None
     return refusal(Says.HELD, account=_called(row.account), why=part(told(words, coded) or words))
 
 
 def _called(name: str) -> str:
-    row = Account.get_or_none(Account.name == name)
+    row = by_key(Account, name)
     return (row.title if row is not None else None) or name
 
 

@@ -464,7 +464,7 @@ class TestQueue(Queue.TestCase):
 
 
 class TestPostgresQueue(PostgresQueue.TestCase):
-    settings = settings(QUICK, max_examples=12)
+    settings = settings(QUICK, max_examples=QUICK.max_examples // 3)
 
     @pytest.fixture(autouse=True)
     def _server(self, postgresql: postgres.Server) -> None:

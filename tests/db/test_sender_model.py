@@ -51,7 +51,7 @@ TROUBLE = st.fixed_dictionaries(
     }
 )
 WALKS = settings(
-    max_examples=40 if os.environ.get("LONG_WALKS") else 20,
+    max_examples=40 if os.environ.get("LONG_WALKS") else 14,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # no shrinking: a script is short, and each line says what it does
     derandomize=True,
@@ -68,7 +68,7 @@ def test_the_rules_hold_whatever_happens(profile, trouble, script):
 
 
 @given(profile=st.sampled_from(PROFILES), trouble=TROUBLE, script=SCRIPT)
-@settings(WALKS, max_examples=12)
+@settings(WALKS, max_examples=WALKS.max_examples // 2)
 def test_the_rules_hold_on_postgresql(postgresql, profile, trouble, script):
     """The same."""
     World(profile, trouble, postgresql).run(script)

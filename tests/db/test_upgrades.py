@@ -27,6 +27,7 @@ from tests.db.steps import STARTER, STEPS
 LOSES = 'def up(migrator, db):\n    db.execute_sql("DELETE FROM event WHERE id = 1")\n'
 DANGLES = "def up(migrator, db):\n    db.execute_sql('UPDATE message SET job_id = 99')\n"
 KILLS = 24  #: so many at most, unless EVERY_STATEMENT is set
+FOURTH = [*steps.ORDER[:-4:4], *steps.ORDER[-4:]]  #: schemas; what landed between two of them goes the same way
 REBUILDS = """
 from peewee import IntegerField
 def up(migrator, db):
@@ -69,10 +70,10 @@ def test_a_step_that_has_landed_stays_as_it_is() -> None:
     assert steps.landed() == {name: digest for name, digest in now.items() if name in steps.landed()}
 
 
-@pytest.mark.parametrize("last", steps.ORDER)
+@pytest.mark.parametrize("last", steps.ORDER if os.environ.get("EVERY_STATEMENT") else FOURTH)
 def test_every_row_outlives_the_upgrade(nothing: str, new_shape: Any, tmp_path: Path, last: str) -> None:
-    """From each schema there has been: what stood in each table stands there still, and the schema is the models', and
-    that of a new database, column by column and index by index, whichever version somebody began with."""
+    """From the schemas there have been (each with EVERY_STATEMENT): what stood in each table stands there still,
+    and the schema is the models', and that of a new database, column by column and index by index."""
     before = steps.build(nothing, steps.steps_landed(last, tmp_path / "steps"))
     assert {steps.ROWS} == {len(rows) for rows in before.values()}
     connection.connect(nothing)

@@ -13,6 +13,7 @@ from daemon.campaigns import create, lifecycle
 from daemon.config import Settings
 from daemon.contacts import suppression
 from daemon.db import clock as db_clock
+from daemon.db.prepared import Prepared, param, rows_of
 from daemon.delivery import claim, job_moves, moves, old_history, receipts, rescue
 from daemon.delivery.receipts import Outcome
 from daemon.models import Account, Event, Job, Message
@@ -83,8 +84,8 @@ class Hand:
 
     def clear_the_queue(self) -> None:
         """Nobody of the jobs there are is claimed by what comes next."""
-        for job in Job.select().where(Job.state.in_(OPEN)):
-            lifecycle.stop(job.id, "test", db_clock.now_ms())
+        for (job_id,) in list(Job.select(Job.id).where(Job.state.in_(OPEN)).tuples()):
+            lifecycle.stop(job_id, "test", db_clock.now_ms())
         rescue.take_over("default", self.clock(), LEASE_MS, sole=True)
 
     def bring_on(self, message: Message, state: State) -> Message:
@@ -124,7 +125,12 @@ def fresh(message: Message) -> Message:
 
 def everything() -> tuple[list[Any], ...]:
     """All rows that a move may change, to compare before and after."""
-    return tuple(list(table.select().order_by(table.id).dicts()) for table in (Job, Message, Event))
+    return tuple([row.__data__ for row in rows_of(table, _all_of(table))] for table in (Job, Message, Event))
+
+
+@Prepared
+def _all_of(table: Any) -> Any:
+    return table.select().order_by(table.id)
 
 
 def broken_histories() -> list[int]:
@@ -143,7 +149,12 @@ def broken_histories() -> list[int]:
 
 def states(job: Job) -> list[str]:
     """The states of a job's messages, in file order."""
-    return [message.state for message in Message.select().where(Message.job == job).order_by(Message.id)]
+    return [state for (state,) in _states(job=job.id)]
+
+
+@Prepared
+def _states() -> Any:
+    return Message.select(Message.state).where(Message.job == param("job")).order_by(Message.id)
 
 
 def job_state(job: Job) -> JobState:

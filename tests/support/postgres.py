@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -23,6 +26,10 @@ from tests.support.rig import eventually, free_port
 
 USER = "wasender"
 TEMPLATE = "template_wasender"
+PREFIX = "wasender-pg-"
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED, MEMORY_LEFT = 4 << 30, 6 << 30  # for the servers of a test run; for everybody else
+LEFT_BEHIND_S = 3600  # what is older and has no server was left by a test run that was killed
 MANY_DEAD_ROWS = 5_000  # nobody cleans up behind deletions here
 SPEED = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}  # what only a power cut would miss
 
@@ -86,7 +93,7 @@ class Server:
         self._idle: list[str] = []
         self._dead_rows: Counter[str] = Counter()
         self._cleaners: dict[str, psycopg.Connection[Any]] = {}
-        self.folder = Path(tempfile.mkdtemp(prefix="wasender-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=None if durable else _in_memory()))
         self.port = free_port()
 
     def __enter__(self) -> Server:
@@ -225,6 +232,20 @@ class Server:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _in_memory() -> Path | None:
+    """Where files cost little, None where there is no room for that: a database is a thousand files, and some hundred
+    are made in a test run."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED:
+        return None
+    if psutil.virtual_memory().available < MEMORY_NEEDED + MEMORY_LEFT:
+        return None
+    for old in MEMORY.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > LEFT_BEHIND_S and not (old / "data" / "postmaster.pid").exists():
+                shutil.rmtree(old, ignore_errors=True)
+    return MEMORY
 
 
 def _looks(own: psycopg.Connection[Any]) -> str:

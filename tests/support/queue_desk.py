@@ -27,7 +27,7 @@ from tests.support.queue_rules import (
 )
 
 PEOPLE = [f"+491511{n:07}" for n in range(12)]
-WALKS = 60 if os.environ.get("LONG_WALKS") else 30  #: how often the queue is walked through
+WALKS = 60 if os.environ.get("LONG_WALKS") else 20  #: how often the queue is walked through
 QUICK = settings(
     max_examples=WALKS,
     stateful_step_count=50,

@@ -23,12 +23,14 @@ from tests.db.power_loss.victims import (
 
 
 def test_a_wal_that_ends_anywhere_shows_what_was_committed_up_to_there(left, after, tmp_path):
-    """Between frames and within them: exactly the transactions that are whole, in their order."""
+    """Between frames and within them: exactly the transactions that are whole, in their order. A third of
+    the frames, and the places around the end of each transaction."""
     file, death = left
     wal = wal_of(file).read_bytes()
     dice = random.Random(2)
     between = range(WAL_HEAD, len(wal) + 1, FRAME)
-    ends = {0, WAL_HEAD - 1, *between, *(start - dice.randrange(1, FRAME) for start in between[1::3])}
+    last = {size + near for size in death.sizes[1:] for near in (-FRAME, -1, 0, FRAME) if size + near <= len(wal)}
+    ends = {0, WAL_HEAD - 1, *between[::3], *last, *(start - dice.randrange(1, FRAME) for start in between[1::5])}
     cut = copy(file, tmp_path / "cut")
     before = cut.read_bytes()
     shown = []
