@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import operator
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
-import peewee
 import pytest
 from structlog.testing import capture_logs
 
@@ -26,23 +23,8 @@ from daemon.campaigns import create
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
-from daemon.db.prepared import Prepared
 from daemon.delivery import claim, moves
-from daemon.models import (
-    AuditEntry,
-    AuditHead,
-    Delivery,
-    Duty,
-    Job,
-    Kept,
-    KeptAnswer,
-    MetricCount,
-    MetricPosition,
-    Notice,
-    SecondFactor,
-    Table,
-    Tally,
-)  # fmt: skip
+from daemon.models import AuditEntry, Delivery, Job, SecondFactor
 from daemon.states import AccountState, Role
 from daemon.transports.protocol import Health
 from daemon.webhooks import dispatch
@@ -51,6 +33,7 @@ from standin.graph.world import BUSINESS_ID, NUMBER_ID, TOKEN, World
 from tests.http.conftest import Caller, form
 from tests.support.account_stock import fill
 from tests.support.receiver import Receiver
+from tests.support.row_counts import rows
 
 AT_ONCE = 6
 CSV = b"phone\n+4915110000000\n+4915110000001\n"
@@ -60,8 +43,6 @@ SHOWN_ONCE = {
     "make_webhook": "secret", "rotate_webhook": "secret",
 }  # fmt: skip
 ALL_ALIKE = {"test_notices"}  # of which there is no other request
-# Rows that are there once they are needed.
-AS_NEEDED = (KeptAnswer, Tally, Duty, MetricCount, MetricPosition, AuditEntry, AuditHead, Kept, Notice)
 NOT_OF_IT = {"request.finished", "audit.sealed"}  # lines of the log: the second is written now and then
 LATER = "2035-01-01T00:00Z"
 
@@ -432,25 +413,6 @@ async def scene(api: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(dispatch.Dispatcher, "_round", nothing)  # what is told meanwhile is not of the request
     async with Receiver() as receiver:
         yield Scene(api, settings, receiver)
-
-
-@Prepared
-def _counts() -> Any:
-    """One query for all tables: they are counted some hundred times."""
-    asked = [
-        each.select(peewee.Value(name, converter=False), how)
-        for each in Table.__subclasses__()
-        for name, how in (
-            *([(each.__name__, peewee.fn.COUNT(peewee.SQL("*")))] if each not in AS_NEEDED else []),
-            *([(f"changed {each.__name__}", peewee.fn.SUM(each.version))] if hasattr(each, "version") else []),
-        )
-    ]
-    return reduce(operator.add, asked)
-
-
-def rows() -> Counter[str]:
-    """How many there are in each table, and how often they were changed, where that is counted."""
-    return Counter({name: int(count or 0) for name, count in _counts()})
 
 
 async def effect(scene: Scene, method: str, ask: Ask, times: int, key: str) -> tuple[Counter[str], list[Any]]:
