@@ -2,8 +2,11 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** Ask the server; returns its JSON. Throws an Error with the sentence it answered, or one for a lost connection. */
-export async function call(path, body, headers = {}) {
+/**
+ * Ask the server; returns its JSON. Throws an Error with the sentence it answered, or one for a lost connection.
+ * stay: do not leave for the login, which would lose what somebody is writing.
+ */
+export async function call(path, body, headers = {}, stay = false) {
   const json = typeof body === "string";
   const send = () => fetch(path, { method: "POST", body, headers: { ...(json && { "Content-Type": "application/json" }), ...token(), ...headers } });
   let response, answer;
@@ -17,8 +20,9 @@ export async function call(path, body, headers = {}) {
   } catch {
     throw new Error("The server cannot be reached. Nothing is lost: try again.");
   }
-  if (response.status === 401) toLogin();
-  if (!response.ok) throw Object.assign(new Error(answer.detail || `The server answered ${response.status}.`), { type: answer.type });
+  const { status } = response;
+  if (status === 401 && !stay) toLogin();
+  if (!response.ok) throw Object.assign(new Error(answer.detail || `The server answered ${status}.`), { type: answer.type, status });
   return answer;
 }
 

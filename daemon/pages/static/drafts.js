@@ -191,7 +191,7 @@ let counting = 0;
 async function count(form, place) {
   const now = ++counting;
   try {
-    const found = await call(place.dataset.counts, new URLSearchParams(new FormData(form)));
+    const found = await call(place.dataset.counts, new URLSearchParams(new FormData(form)), {}, true);
     if (now !== counting) return;
     const lines = place.querySelectorAll(".matches");
     if (lines.length !== found.matches.length) return;
@@ -226,13 +226,13 @@ async function look(find = "") {
   asking = true;
   try {
     const body = { text: $("text").value, language: $("language").value, index, find };
-    preview(await call($("step").dataset.preview, JSON.stringify(body)));
+    preview(await call($("step").dataset.preview, JSON.stringify(body), {}, true));
     if (lost) $("step-error").hidden = true;
     lost = false;
   } catch (error) {
     const place = $("step-error"); // without taking the cursor out of the text
     place.hidden = false;
-    place.textContent = error.message;
+    place.textContent = error.status === 401 ? place.dataset.out : error.message;
     lost = true;
   }
   asking = false;
