@@ -101,10 +101,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_database_of_another_test() -> Iterator[None]:
     """What a test has connected is gone with it: one without a database would be told the time by one that was
-    dropped."""
+    dropped. What a file's tests share stays."""
+    shared = proxy.database.obj
     yield
-    connection.close()
-    proxy.database.obj = None
+    if proxy.database.obj is not shared:
+        connection.close()
+        proxy.database.obj = shared
 
 
 @pytest.fixture(scope="session")
