@@ -12,9 +12,9 @@ from daemon.accounts import directory, limits
 from daemon.campaigns import create
 from daemon.config import Settings
 from daemon.db import clock
+from daemon.db.refusals import Unsent
 from daemon.delivery import interruptions
 from daemon.delivery.interruptions import FILE, Mark, Presence
-from daemon.delivery.refusals import Passed
 from daemon.models import Job, KeptAnswer, Message
 from daemon.states import Role
 from tests.support.drafting import look, post, send
@@ -113,7 +113,7 @@ async def test_a_decision_and_its_answer_are_kept_together(
     path, body, headers = f"/jobs/{job_id}/confirm", {"choice": "uncertain", "first": 2}, {"Idempotency-Key": "once"}
 
     def busy(**_: Any) -> Any:
-        raise errors.DatabaseBusy(Passed.NOT_READY_IN_TIME)
+        raise errors.DatabaseBusy(Unsent.DATABASE_LOCKED, reason="busy")
 
     with monkeypatch.context() as patch:
         patch.setattr(KeptAnswer, "update", busy)

@@ -69,7 +69,7 @@ async def test_groups_by_what_came_back(member: Client, settings: Settings) -> N
     said = {"account": "default", "number": first.number, "person": first.person, "text": "Yes", "key": "r1"}
     Reply.create(**said, at=clock.now_ms(), message=first)
     page = await look(member, f"/app/jobs/{job_id}")
-    shown = dict(re.findall(r'<option value="(\w+)">[^<(]+\((\d+)\)', page))
+    shown = dict(re.findall(r'<option [^>]*value="(\w+)"[^>]*>[^<(]+\((\d+)\)', page))
     assert {"all": "5", "unread": "2", "unanswered": "2", "replied": "1"} == shown
     names = {
         people: [each.fields["name"] for each in drafts.people(await clone(member, job_id, people, f"{at}" * 32))]
