@@ -12,12 +12,8 @@ from typing import Any, TypedDict
 import peewee
 
 from daemon.db import proxy
-from daemon.db.connection import write
 from daemon.db.prepared import Prepared, param
 from daemon.models import Event, Happening
-
-KEEP_MS = 90 * 86_400_000
-FEW = 5_000  # deleted in one transaction
 
 
 class About(TypedDict, total=False):
@@ -53,14 +49,3 @@ def _newest() -> peewee.Node:
         return peewee.SQL("(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq)")
     newest: peewee.Node = peewee.fn.COALESCE(Event.select(peewee.fn.MAX(Event.id)), 0)
     return newest
-
-
-def prune(now: int) -> None:
-    """Delete what is older than KEEP_MS, but the last one: SQLite would give its id out again."""
-    last = Happening.select(peewee.fn.MAX(Happening.id)).scalar()
-    past = (Happening.at < now - KEEP_MS, Happening.id < last)
-    old = Happening.select(Happening.id).where(*past).order_by(Happening.at).limit(FEW)
-    more = FEW
-    while more == FEW:
-        with write():
-            more = Happening.delete().where(Happening.id.in_(old)).execute()

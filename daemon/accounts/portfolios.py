@@ -26,6 +26,7 @@ from daemon.states import PersonKey
 log = structlog.get_logger()
 
 FEW = 2_000  # rows that are deleted in one transaction
+KEPT_MS = 3 * pacing.DAY_MS  # those of a business that sends nothing: a clock that is two days ahead is not noticed
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def room(business: str, now: int) -> int | None:
     """How many more people it may begin to write to, less than none where the limit was lowered; None: any number.
     Part of the caller's transaction: forgets whom it wrote to more than 24 hours ago."""
     most, people = _counted(business)
-    return None if most is None else most - people + _forget(business, now)
+    return None if most is None else most - people + _forget(business, now - pacing.DAY_MS, now)
 
 
 def opens_at(business: str, now: int, waiting: int = 1) -> int | None:
@@ -138,17 +139,17 @@ def give_back(message: int) -> None:
 
 
 def prune(now: int) -> None:
-    """Forget whom businesses wrote to more than 24 hours ago."""
+    """Forget whom businesses wrote to more than KEPT_MS ago, also those that write to nobody any more."""
     for (business,) in tuples(Portfolio.select(Portfolio.business)):
         more = FEW
         while more == FEW:
             with write():
-                more = _forget(business, now)
+                more = _forget(business, now - KEPT_MS, now)
 
 
-def _forget(business: str, now: int) -> int:
-    """Returns how many; `FEW`: there may be more."""
-    old = ((False, now - pacing.DAY_MS), (True, now + AHEAD_MS))  # or written while the clock was ahead
+def _forget(business: str, until: int, now: int) -> int:
+    """Those of up to then; returns how many. `FEW`: there may be more."""
+    old = ((False, until), (True, now + AHEAD_MS))  # or written while the clock was ahead
     if not any(_outside(ahead, business=business, at=at, few=1).fetchall() for ahead, at in old):
         return 0
     lock(business)

@@ -29,6 +29,7 @@ from daemon.models import (
     Event,
     Evidence,
     Handover,
+    Happening,
     Job,
     Message,
     MessagePart,
@@ -43,6 +44,7 @@ from daemon.states import OPEN, State
 
 DAY_MS = 86_400_000
 RETURNS_MS = 90 * DAY_MS  # a webhook that was disabled goes on where it was when it is enabled again by then
+HAPPENINGS_MS = 90 * DAY_MS
 HANDOVERS_MS = 366 * DAY_MS  # that caps per person, and exclusions of recent campaigns, look back
 OPEN_STATES = (State.PENDING, State.CLAIMED, State.SENDING, State.ACCEPTED, State.UNCERTAIN)
 _FINAL = reduce(add, (getattr(Job, state.value) for state in OPEN_STATES)) == 0
@@ -90,8 +92,24 @@ def told(now: int) -> Told:
     newest = Event.select(peewee.fn.MAX(Event.id)).scalar() or 0
     counted = MetricPosition.select(MetricPosition.position).where(MetricPosition.history == Event._meta.table_name)
     lines = [position for (position,) in tuples(counted)]
+    lines += _webhooks_at(Webhook.event, now)
+    oldest = _to_deliver()
+    line = min([newest, *lines])
+    if line < newest:
+        with in_order():
+            at = Event.select(Event.at).where(Event.id > line).order_by(Event.id).limit(1).scalar()
+        oldest.append(at)
+    return Told(min(line, newest - 1), min(oldest, default=None))
+
+
+def _webhooks_at(position: Any, now: int) -> list[int]:
+    """Where the webhooks are that go on."""
     goes_on = Webhook.disabled_at.is_null() | (Webhook.disabled_at > now - RETURNS_MS)
-    lines += [line for (line,) in tuples(Webhook.select(Webhook.event).where(goes_on))]
+    return [line for (line,) in tuples(Webhook.select(position).where(goes_on))]
+
+
+def _to_deliver() -> list[int]:
+    """When the oldest happened that each webhook is still to be told, or may be asked to be told again."""
     oldest = []
     for (webhook_id,) in tuples(Webhook.select(Webhook.id)):
         for state in ("waiting", "dead"):
@@ -99,12 +117,7 @@ def told(now: int) -> Told:
             with in_order():
                 first = DeliveryRow.select(DeliveryRow.at).where(*theirs).order_by(DeliveryRow.id).limit(1).scalar()
             oldest += [first] if first is not None else []
-    line = min([newest, *lines])
-    if line < newest:
-        with in_order():
-            at = Event.select(Event.at).where(Event.id > line).order_by(Event.id).limit(1).scalar()
-        oldest.append(at)
-    return Told(min(line, newest - 1), min(oldest, default=None))
+    return oldest
 
 
 def due(kind: Kind, before: int, after: tuple[int, int] = (0, 0)) -> Any:
@@ -291,6 +304,15 @@ def handovers(now: int) -> int:
     """Delete those without a message that nothing looks back to; returns how many. Not to be called in a
     transaction."""
     return chunks.delete(Handover, Handover.message.is_null() & (Handover.at < now - HANDOVERS_MS), Handover.at)
+
+
+def happenings(now: int) -> int:
+    """Delete what happened to jobs and accounts long ago and webhooks have been told; returns how many. The newest
+    always stays: SQLite would give its id out again. Not to be called in a transaction."""
+    newest = Happening.select(peewee.fn.MAX(Happening.id)).scalar() or 0
+    until = min([newest - 1, *_webhooks_at(Webhook.happening, now)])
+    before = min([now - HAPPENINGS_MS, *_to_deliver()])
+    return chunks.delete(Happening, (Happening.at < before) & (Happening.id <= until), Happening.at)
 
 
 def _lines(ids: list[int], line: int) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import peewee
 import structlog
 
 from daemon.accounts import counting
@@ -40,6 +41,7 @@ class Beside(StrEnum):
     HANDOVERS = "handovers"
     ANSWERS = "answers"  #: kept for repeated requests
     STARTED = "started"  #: drafts that were started, people of series that have ended
+    REST = "rest"  #: what goes, or changes, by its age alone and is not counted
 
 
 class Other(StrEnum):
@@ -51,6 +53,7 @@ class Other(StrEnum):
     UPLOADS = "uploads"
 
 
+REMOVED = [each.value for each in (*Kind, *Beside, *Other)]
 OTHERS: dict[Other, tuple[str, Callable[[], Any], Any]] = {  # setting, all of it, since when it is as it is
     Other.REPLIES: ("keep_replies_days", lambda: Reply.select(Reply.id), Reply.at),
     Other.EVIDENCE: ("keep_evidence_days", lambda: Evidence.select(Evidence.id), Evidence.at),
@@ -91,6 +94,8 @@ def believed(kind: str, now: int, jump_ms: int, doubted_ms: int) -> bool:
     was longer ago than jump_ms, or lies ahead."""
     doubt = f"{kind}{DOUBT}"
     run_at, since = (row.run_at if row else None for row in (Kept.get_or_none(kind=each) for each in (kind, doubt)))
+    if run_at is None and kind in REMOVED:  # new in this version, or not removed until now
+        run_at = Kept.select(peewee.fn.MAX(Kept.run_at)).where(Kept.kind.in_(REMOVED)).scalar()
     if run_at is None or within(run_at, now, jump_ms) or (since is not None and doubted_ms <= now - since < jump_ms):
         with write():
             _ran(kind, now)

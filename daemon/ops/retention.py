@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from daemon.accounts import commands, handovers, happenings, portfolios
+from daemon.accounts import commands, handovers, portfolios
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, unfinished_lists, uploads
@@ -46,21 +46,25 @@ def prune(settings: Settings, now: int) -> None:
     for work in (
         rescue.rescue,
         sweeps.finish_stops,
-        receipts.expire_due,
         commands.prune,
         enqueue.sweep,
         person_keys.complete,
         row_sets.sweep,
         unfinished_lists.sweep,
-        handovers.forget_minutes,
-        happenings.prune,
-        cloud_inbox.prune,
-        windows.prune,
-        portfolios.prune,
-        outbox.prune,
-        notices.prune,
     ):
         work(now)
+    if keeping.steady(Beside.REST, now):
+        for aged in (
+            receipts.expire_due,
+            handovers.forget_minutes,
+            forgetting.happenings,
+            cloud_inbox.prune,
+            windows.prune,
+            portfolios.prune,
+            outbox.prune,
+            notices.prune,
+        ):
+            aged(now)
     keeping.by_age(Beside.ANSWERS, now, lambda: create.forget_answers(now) + idempotency.prune(now))
     keeping.by_age(Other.REPLIES, now, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS))
     keeping.by_age(Other.EVIDENCE, now, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS))

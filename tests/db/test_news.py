@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from daemon.accounts import directory, happenings
+from daemon.accounts import directory
 from daemon.campaigns import lifecycle, news
 from daemon.campaigns.news import News, Position, Wanted
 from daemon.db import proxy
-from daemon.delivery import enqueue, moves, replies
+from daemon.delivery import enqueue, forgetting, moves, replies
 from daemon.models import Event, Happening, Job, Message, Reply
 from daemon.states import AccountState, Ack, Hold, State
 from daemon.transports.protocol import Health, Heard, Said
@@ -148,9 +148,9 @@ def test_what_is_old_is_forgotten(hand: Hand) -> None:
     """Of jobs and accounts; the history of messages stays."""
     hand.queue(1)
     assert Happening.select().count()
-    happenings.prune(hand.clock() + happenings.KEEP_MS)
+    forgetting.happenings(hand.clock() + forgetting.HAPPENINGS_MS)
     assert Happening.select().count()
-    happenings.prune(hand.clock() + happenings.KEEP_MS + 1)
+    forgetting.happenings(hand.clock() + forgetting.HAPPENINGS_MS + 1)
     assert 1 == Happening.select().count()
 
 
