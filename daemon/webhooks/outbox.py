@@ -23,6 +23,7 @@ import structlog
 from daemon import errors
 from daemon.campaigns import news
 from daemon.campaigns.news import News, Position, Told, Wanted, event_id, iso
+from daemon.db.clock import AHEAD_MS, within
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import in_order, locked, tuples
 from daemon.db.records import record
@@ -39,9 +40,12 @@ DAY_MS = 86_400_000
 RETRIES_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # after each failure; in all 75 hours
 JITTER = 0.1  # of each wait, so that not all come back at once
 LONGEST_RETRY_S = 86_400  # that a receiver can ask for
+FARTHEST_MS = round(1_000 * max(*RETRIES_S, LONGEST_RETRY_S) * (1 + JITTER)) + AHEAD_MS  # ahead that something is tried
 DISABLE_MS = 5 * DAY_MS
+TRIED_MS = 2 * DAY_MS  # what waits is tried every day or so; where nothing was, nothing waited, or the clock jumped
 RESTS_AFTER = 5  # failures in a row
 REST_S, LONGEST_REST_S = 5, 300  # it doubles with each further failure
+REST_ENDS_MS = 1_000 * LONGEST_REST_S + AHEAD_MS  # a rest that ends later was given while the clock was ahead
 READY = 1_000  # deliveries of a webhook that are due: more are not read from the history before
 AT_ONCE = 16  # requests to one webhook
 KEEP_MS, KEEP_DEAD_MS = 7 * DAY_MS, 30 * DAY_MS
@@ -102,13 +106,15 @@ class Made:
 
 def serving(now: int) -> list[int]:
     """The webhooks that may be told something now."""
-    awake = (WebhookRow.disabled_at.is_null(), WebhookRow.rest_until <= now)
-    return [webhook_id for (webhook_id,) in tuples(WebhookRow.select(WebhookRow.id).where(*awake))]
+    awake = (WebhookRow.rest_until <= now) | (WebhookRow.rest_until > now + REST_ENDS_MS)
+    found = WebhookRow.select(WebhookRow.id).where(WebhookRow.disabled_at.is_null(), awake)
+    return [webhook_id for (webhook_id,) in tuples(found)]
 
 
 def feed(webhook_id: int, until: Position, owner: str, now: int) -> int:
     """Give the webhook what has happened since, up to that position, as far as it has room; returns how many deliveries
     were made. Nothing where another process has the duty by now."""
+    _set_right(webhook_id, now)
     count, more = 0, True
     while more:
         row = WebhookRow.get_or_none(WebhookRow.id == webhook_id)
@@ -137,6 +143,16 @@ def feed(webhook_id: int, until: Position, owner: str, now: int) -> int:
         count += len(page.news)
         more = page.more
     return count
+
+
+def _set_right(webhook_id: int, now: int) -> None:
+    """What was put off while the clock was ahead is due."""
+    ahead = (DeliveryRow.webhook == webhook_id, _waits(), DeliveryRow.due_at > now + FARTHEST_MS)
+    with in_order():
+        any_ahead = tuples(DeliveryRow.select(DeliveryRow.id).where(*ahead).order_by(DeliveryRow.due_at).limit(1))
+    if any_ahead:
+        with write():
+            DeliveryRow.update(due_at=now).where(*ahead).execute()
 
 
 def _ready(webhook_id: int, now: int) -> int:
@@ -179,7 +195,7 @@ def _row_of(webhook_id: int, each: News, due_at: int) -> dict[str, Any]:
 def due(webhook_id: int, now: int, at_once: int = AT_ONCE) -> list[Call]:
     """What the webhook has to be told now, at most `at_once`; one, to try it, where it has failed again and again."""
     row = WebhookRow.get_or_none(WebhookRow.id == webhook_id)
-    if row is None or row.disabled_at is not None or row.rest_until > now:
+    if row is None or row.disabled_at is not None or now < row.rest_until <= now + REST_ENDS_MS:
         return []
     most = 1 if row.failures >= RESTS_AFTER else at_once
     before = DeliveryRow.alias()
@@ -251,7 +267,7 @@ def _judge(row: WebhookRow, made: Sequence[Made], now: int) -> None:
         if row.failing_since is not None:
             after_commit(partial(log.info, "webhook.recovered", webhook_id=row.id))
     else:
-        since = row.failing_since or now
+        since = _failing_since(row, now)
         # Requests that were made at once say no more than one of them: the first rest is the shortest all the same.
         failures = row.failures + 1 if row.failures >= RESTS_AFTER else min(row.failures + len(tried), RESTS_AFTER)
         changes = {"failures": failures, "failing_since": since}
@@ -266,6 +282,15 @@ def _judge(row: WebhookRow, made: Sequence[Made], now: int) -> None:
             changes |= {"disabled_at": now, "disabled_why": why}
             after_commit(partial(log.error, "webhook.disabled", webhook_id=row.id, why=why))
     WebhookRow.update(changes).where(WebhookRow.id == row.id).execute()
+
+
+def _failing_since(row: WebhookRow, now: int) -> int:
+    """Since when it is known to fail without a pause."""
+    since = row.failing_since
+    tried = row.rest_until if row.failures >= RESTS_AFTER else since
+    if since is None or tried is None or since > now + AHEAD_MS or not within(tried, now, TRIED_MS):
+        return now
+    return since
 
 
 def next_due(now: int) -> int | None:

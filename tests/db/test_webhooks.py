@@ -13,6 +13,7 @@ from daemon.accounts import ownership
 from daemon.campaigns import lifecycle, news
 from daemon.campaigns.news import Position
 from daemon.db import proxy
+from daemon.delivery import forgetting
 from daemon.models import Delivery, Duty, Job, Message
 from daemon.models import Webhook as WebhookRow
 from daemon.states import Status
@@ -28,6 +29,7 @@ ARRIVED = Result(200, None, 5)
 FAILED = Result(500, Problem.STATUS, 5)
 URL = "https://example.org/"
 ME, OTHER = "me", "other"
+YEAR_MS = 365 * outbox.DAY_MS
 
 
 @pytest.fixture
@@ -179,10 +181,11 @@ def test_a_webhook_that_fails_for_days_is_disabled(desk: Desk) -> None:
         assert 0 == desk.feed(webhook_id)
         assert 1 == len(desk.round(webhook_id, FAILED))
     assert [5, 10, 20, 40, 80, 160, 300, 300] == rests
-    for passed, expected in ((-1, []), (1, [(webhook_id, URL)])):
-        desk.hand.clock.now = begin + outbox.DISABLE_MS + passed
-        WebhookRow.update(rest_until=0).execute()
-        desk.round(webhook_id, FAILED)
+    days = [(day * outbox.DAY_MS, []) for day in range(1, 5)]
+    for passed, expected in (*days, (outbox.DISABLE_MS - 1, []), (outbox.DISABLE_MS + 1, [(webhook_id, URL)])):
+        desk.hand.clock.now = begin + passed
+        WebhookRow.update(rest_until=begin + passed).execute()
+        assert 1 == len(desk.round(webhook_id, FAILED))
         assert expected == subscriptions.in_trouble()
     assert [(webhook_id, URL)] == subscriptions.in_trouble()
     assert [] == outbox.due(webhook_id, desk.hand.clock())
@@ -193,6 +196,55 @@ def test_a_webhook_that_fails_for_days_is_disabled(desk: Desk) -> None:
     desk.hand.clock.advance(86_400_000)
     assert 9 == len(desk.round(webhook_id))
     assert (0, None) == (WebhookRow.get().failures, WebhookRow.get().failing_since)
+
+
+def test_failures_while_the_clock_is_ahead_leave_nothing_behind(desk: Desk) -> None:
+    """Neither a rest nor a next try a year away; and its failures count from now on."""
+    webhook_id, begin = desk.webhook("job"), desk.hand.clock()
+    job = desk.hand.queue(1)
+    lifecycle.pause(job.id, "ann", begin)
+    desk.hand.clock.advance(YEAR_MS)
+    desk.feed(webhook_id)
+    for _ in range(outbox.RESTS_AFTER):
+        assert ["job.pending"] == told(desk.round(webhook_id, FAILED))
+        desk.hand.clock.now = Delivery.select(fn.MAX(Delivery.due_at)).scalar()
+    desk.hand.clock.now = begin + 60_000
+    assert [webhook_id] == outbox.serving(desk.hand.clock())
+    desk.feed(webhook_id)
+    assert ["job.pending"] == told(desk.round(webhook_id, FAILED))
+    assert desk.hand.clock() == WebhookRow.get().failing_since
+    desk.hand.clock.advance(outbox.DAY_MS)
+    desk.feed(webhook_id)
+    assert [["job.pending"], ["job.paused"], []] == [told(desk.round(webhook_id)) for _ in range(3)]
+
+
+@pytest.mark.parametrize("failures", [1, 8])
+def test_a_jump_of_the_clock_disables_none_that_fails_just_now(desk: Desk, failures: int) -> None:
+    """Only what was tried all the time has failed all the time."""
+    webhook_id = desk.webhook("job")
+    for first in range(failures):
+        desk.hand.queue(1, first=first)
+    desk.feed(webhook_id)
+    assert failures == len(desk.round(webhook_id, FAILED))
+    desk.hand.clock.advance(YEAR_MS)
+    for _ in range(4):
+        assert desk.round(webhook_id, FAILED)
+        assert [] == subscriptions.in_trouble()
+        desk.hand.clock.advance(outbox.DAY_MS)
+
+
+def test_what_a_webhook_is_still_to_be_told_is_not_forgotten(desk: Desk) -> None:
+    """Whatever the clock says: neither what it has not been given, nor what waits or is dead."""
+    webhook_id = desk.webhook("job")
+    lifecycle.pause(desk.hand.queue(1).id, "ann", desk.hand.clock())
+    later = desk.hand.clock() + YEAR_MS
+    assert 0 == forgetting.happenings(later)
+    desk.feed(webhook_id)
+    assert 0 == forgetting.happenings(later)
+    Delivery.update(state=Stage.DEAD).execute()
+    assert 0 == forgetting.happenings(later)
+    Delivery.update(state=Stage.DELIVERED).execute()
+    assert 1 == forgetting.happenings(later)
 
 
 def test_a_webhook_that_is_gone_is_told_nothing_more(desk: Desk) -> None:
