@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from daemon.accounts import pacing
+from daemon.db.clock import AHEAD_MS, within
 from daemon.db.connection import after_commit, write
 from daemon.db.prepared import Prepared, param
 from daemon.i18n.coded import Told, filed, told
@@ -42,19 +43,20 @@ def of(account: str, now: int) -> Standing:
     row = CloudStanding.get_or_none(CloudStanding.account == account)
     if row is None:
         return Standing(0, 0, None)
-    if not row.hold or not now < (row.until or row.told_at + UNNAMED_MS):
-        return Standing(row.heard_at, row.asked_at, None, row.told_at)
+    heard_at = row.heard_at if row.heard_at <= now + AHEAD_MS else 0
+    if not row.hold or not (now < row.until if row.until else within(row.told_at, now, UNNAMED_MS)):
+        return Standing(heard_at, row.asked_at, None, row.told_at)
     health = Health(AccountState.HELD, Hold(row.hold), row.until, told(row.detail, row.coded))
-    return Standing(row.heard_at, row.asked_at, health, row.told_at)
+    return Standing(heard_at, row.asked_at, health, row.told_at)
 
 
 def heard(account: str, now: int) -> None:
     """Part of the caller's transaction: something has come for it."""
     known = _heard_at(account=account).fetchone()
-    if known and known[0] >= now - HEARD_EVERY_MS:
+    if known and within(known[0], now, HEARD_EVERY_MS):
         return
-    mine = CloudStanding.account == account
-    if not CloudStanding.update(heard_at=now).where(mine, CloudStanding.heard_at < now - HEARD_EVERY_MS).execute():
+    old = (CloudStanding.heard_at <= now - HEARD_EVERY_MS) | (CloudStanding.heard_at > now + AHEAD_MS)
+    if not CloudStanding.update(heard_at=now).where(CloudStanding.account == account, old).execute():
         CloudStanding.insert(account=account, heard_at=now).on_conflict_ignore().execute()
 
 
@@ -100,7 +102,9 @@ def is_news(account: str, handed_at: int, at: int, now: int) -> bool:
     not one that is late, nor where a hold has ended or something else has gone out since; nor where one without an end
     stands already."""
     known = of(account, now)
-    if at < now - LATE_MS or (known.told_at >= handed_at if known.hold is None else known.hold.until_ms is None):
+    ended = known.hold is None and handed_at <= known.told_at <= now + AHEAD_MS
+    stands = known.hold is not None and known.hold.until_ms is None
+    if at < now - LATE_MS or ended or stands:
         return False
     return not went_out(account, handed_at, at)
 
@@ -108,7 +112,7 @@ def is_news(account: str, handed_at: int, at: int, now: int) -> bool:
 def trial_over(account: str, since: int, now: int) -> bool:
     """Whether something has gone out since a hold without an end was told of; at the latest it counts as proved after
     as long as such a hold lasts at most."""
-    return now >= since + UNNAMED_MS or went_out(account, since)
+    return not within(since, now, UNNAMED_MS) or went_out(account, since)
 
 
 def went_out(account: str, handed_at: int, at: int = 0) -> bool:

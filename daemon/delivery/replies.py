@@ -182,7 +182,7 @@ def take_one(
 
     As `take` otherwise. Raises DatabaseBusy.
     """
-    since = now - ANSWERS_MS
+    since = min(said.at or now, now) - ANSWERS_MS  # our clock may have jumped since
     sent = _sent(account, [quoted] if quoted else [])
     number = _whose(sent, None) if number is None else _as_written(sent, number)
     if number is None:

@@ -10,6 +10,7 @@ import peewee
 
 from daemon.accounts import pacing
 from daemon.contacts.person import Person
+from daemon.db.clock import AHEAD_MS, within
 from daemon.db.connection import write
 from daemon.db.prepared import Given, Prepared, among, several
 from daemon.db.proxy import tuples
@@ -21,12 +22,13 @@ KEEP_MS = 90 * pacing.DAY_MS
 FEW = 2_000
 
 
-def wrote(account: str, person: PersonKey, at: int) -> None:
+def wrote(account: str, person: PersonKey, at: int, now: int) -> None:
     """They have written then."""
     latest = LastWrote.insert(account=account, person=person, at=at)
     one = [LastWrote.account, LastWrote.person]
+    earlier = (LastWrote.at < at) | (LastWrote.at > now + AHEAD_MS)
     with write():
-        latest.on_conflict(conflict_target=one, update={LastWrote.at: at}, where=LastWrote.at < at).execute()
+        latest.on_conflict(conflict_target=one, update={LastWrote.at: at}, where=earlier).execute()
 
 
 def window(account: str, person: PersonKey, now: int) -> int | None:
@@ -41,7 +43,7 @@ def windows(people: Collection[tuple[str, PersonKey]], now: int) -> dict[tuple[s
     accounts, persons = ({each[place] for each in people} for place in (0, 1))
     theirs = (LastWrote.account.in_(sorted(accounts)), LastWrote.person.in_(sorted(persons)))
     rows = tuples(LastWrote.select(LastWrote.account, LastWrote.person, LastWrote.at).where(*theirs))
-    return {(account, person): at + WINDOW_MS for account, person, at in rows if at + WINDOW_MS > now}
+    return {(account, person): at + WINDOW_MS for account, person, at in rows if within(at, now, WINDOW_MS)}
 
 
 def learn(pairs: Mapping[str, E164], now: int) -> dict[str, E164]:

@@ -191,11 +191,13 @@ class Unread:
 
 @dataclass(frozen=True)
 class Said:
-    """A message in a chat. key: its id there. own: whether it is certainly ours. text: "" for pictures, voice, etc."""
+    """A message in a chat. key: its id there. own: whether it is certainly ours. text: "" for pictures, voice, etc. at:
+    when it was written, UTC ms, where that is told."""
 
     key: str
     own: bool
     text: str = field(repr=False)
+    at: int | None = None
 
 
 @dataclass(frozen=True)

@@ -209,13 +209,13 @@ def _wrote(account: str, each: hooks.Wrote, ours: Known, came_at: int, now: int)
         _learn_one(each.who, ours, now)
     asked = any(optout.asks_to_stop(words, ours.further) for words in each.asked)
     number = windows.number_of(each.who.phone, each.who.bsuid)
-    said = Said(_key(each.key), False, each.text)
+    said = Said(_key(each.key), False, each.text, at)
     taken = replies.take_one(account, number, said, asked, each.answers, ours.further, now)
     if not taken.proved:
         stops = asked or optout.asks_to_stop(each.text, ours.further)
         _unknown(account, each.who, said.key if stops else None, now)
     elif taken.number is not None:
-        windows.wrote(account, windows.key_of(taken.number), at)
+        windows.wrote(account, windows.key_of(taken.number), at, now)
 
 
 def _learn(pairs: dict[str, E164], ours: Known, now: int) -> None:
@@ -264,7 +264,8 @@ def _changed(account: str, each: hooks.Changed, ours: Known, came_at: int, now: 
     if before is None:
         _count(account, Counted.UNKNOWN_PERSON, now)
         return
-    replies.take_one(account, before, Said(_key(each.key), False, each.words), False, None, ours.further, now)
+    said = Said(_key(each.key), False, each.words, each.at or came_at)
+    replies.take_one(account, before, said, False, None, ours.further, now)
 
 
 def _of_business(each: hooks.OfTemplate | hooks.OfAccount, ours: Known, came_at: int, now: int) -> None:

@@ -183,3 +183,23 @@ async def test_the_window_is_open_for_a_day_from_when_they_wrote(hand: Hand, pos
     assert at * 1_000 + DAY_MS == windows.window("default", person, clock())
     assert windows.window("other", person, clock()) is None
     assert windows.window("default", person, clock() + DAY_MS) is None
+
+
+async def test_a_reply_is_kept_while_the_clock_is_a_year_ahead(hand: Hand, post: Post, clock: Any) -> None:
+    """By Meta's time it answers what they have just got."""
+    (message,) = sent(hand)
+    at = clock() // 1_000 + 60
+    clock.advance(365 * DAY_MS)
+    await post.take(change("messages", [text("yes", message.number[1:], "wamid.in.1", at)]))
+    assert [("yes", message.id)] == [(each.text, each.message_id) for each in Reply.select()]
+
+
+def test_a_window_from_while_the_clock_was_ahead_is_not_open(hand: Hand, clock: Any) -> None:
+    """The next time that they write opens it."""
+    person, ahead = windows.key_of(E164("+4930123456")), clock() + 365 * DAY_MS
+    windows.wrote("default", person, ahead, ahead)
+    assert windows.window("default", person, clock()) is None
+    windows.wrote("default", person, clock(), clock())
+    assert clock() + DAY_MS == windows.window("default", person, clock())
+    windows.wrote("default", person, clock() - 1_000, clock())
+    assert clock() + DAY_MS == windows.window("default", person, clock())

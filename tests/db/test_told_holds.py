@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from daemon.accounts import cloud_standing
-from daemon.delivery import cloud_inbox
+from daemon.db.connection import write
+from daemon.delivery import cloud_inbox, unreported
 from daemon.delivery.cloud_inbox import Counted
 from daemon.delivery.context import Context
 from daemon.delivery.duties.reports import Ask
-from daemon.models import Happening, Message
+from daemon.models import CloudStanding, Happening, Message
 from daemon.states import AccountState, Hold, State, Status
 from daemon.transports.protocol import Health
 from tests.support.hand import Hand, fresh
@@ -223,3 +224,23 @@ async def test_an_error_without_an_end_leaves_an_end_that_meta_has_named(hand: H
     hold = cloud_standing.of("default", clock()).hold
     assert hold is not None
     assert clock() + DAY_MS == hold.until_ms
+
+
+async def test_what_was_told_while_the_clock_was_ahead_does_not_count(hand: Hand, post: Post, clock: Any) -> None:
+    """Neither an end of a hold, nor a hold without an end, nor that Meta reports."""
+    ahead = clock() + 365 * DAY_MS
+    (message,) = sent(hand)
+    cloud_standing.hold("default", Hold.PAYMENT, None, "payment", ahead)
+    assert cloud_standing.of("default", clock()).hold is None
+    assert cloud_standing.trial_over("default", ahead, clock())
+    cloud_standing.release("default", ahead)
+    assert await fails(post, message, 131042) is not None
+
+    cloud_standing.release("default", clock())
+    CloudStanding.update(heard_at=ahead).execute()
+    clock.advance(2 * unreported.EXPECTED_MS)
+    assert unreported.polls("default", clock())
+    with write():
+        cloud_standing.heard("default", clock())
+    assert not unreported.polls("default", clock())
+    assert clock() == cloud_standing.of("default", clock()).heard_at

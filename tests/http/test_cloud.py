@@ -132,7 +132,7 @@ async def test_from_the_post_to_the_page_of_the_message(meta: Any, monkeypatch: 
     await meta.post("/app/login", data={"key": KEY}, headers=headers, allow_redirects=False)
     assert "only a WhatsApp template" in await look(meta, f"/app/messages/{message.id}")
     wrote_at = clock.now_ms() - 1_000
-    windows.wrote("default", windows.key_of(message.number), wrote_at)
+    windows.wrote("default", windows.key_of(message.number), wrote_at, wrote_at)
     found = await (await meta.get(f"/messages/{message.id}", **asks)).json()
     assert wrote_at + pacing.DAY_MS == found["free_text_until"]
     assert "free text can be sent until" in await look(meta, f"/app/messages/{message.id}")

@@ -56,7 +56,7 @@ async def test_replies_come_newest_first_with_what_they_answer(api: Any, job_id:
     answer(TWO, "B1", "STOP")
     answer(ONE, "A2", "When?")
     now = clock.now_ms()
-    windows.wrote("default", windows.key_of(E164(TWO)), now)
+    windows.wrote("default", windows.key_of(E164(TWO)), now, now)
     first = await api.get("/replies?limit=2")
     rest = await api.get(f"/replies?limit=2&cursor={first['next_cursor']}")
 
