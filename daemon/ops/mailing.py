@@ -19,7 +19,7 @@ from daemon.i18n import languages
 from daemon.i18n.coded import Refusal, Told, part, refusal, told
 from daemon.models import Notice
 from daemon.ops import mail
-from daemon.ops.notices import Noticing
+from daemon.ops.notices import AGAIN_MS, Noticing
 from daemon.ops.refusals import Notice as Says
 from daemon.webhooks import duty
 
@@ -29,6 +29,7 @@ EVERY_S = 5.0
 DUTY = "mail"
 IN_ONE = 50  # notices in a mail
 RETRIES_MS = (60_000, 300_000, 900_000, 3_600_000)  # the last one again and again
+FARTHEST_MS = 2 * max(AGAIN_MS, *RETRIES_MS)  # no notice waits for longer: it was noted while the clock was ahead
 GIVE_UP_MS = 3 * 86_400_000
 SUBJECT = 120  # characters
 MANY = 1  # a notice that stands for more than that says for how many
@@ -85,7 +86,7 @@ async def test(settings: Settings, now: int) -> Refusal | None:
 
 def due(now: int) -> list[Waiting]:
     """What is to be mailed now."""
-    rows = Notice.select().where(Notice.ended_at.is_null(), Notice.due_at <= now)
+    rows = Notice.select().where(*_due(now))
     return [
         Waiting(row.id, told(row.words, row.coded) or "", row.at, row.count, row.tries)
         for row in rows.order_by(Notice.due_at, Notice.id).limit(IN_ONE)
@@ -94,9 +95,13 @@ def due(now: int) -> list[Waiting]:
 
 def seen_only(now: int) -> None:
     """Nobody gets mails: what is due is over, and was told by the pages that are open."""
-    if Notice.select().where(Notice.ended_at.is_null(), Notice.due_at <= now).exists():
+    if Notice.select().where(*_due(now)).exists():
         with write():
-            Notice.update(ended_at=now).where(Notice.ended_at.is_null(), Notice.due_at <= now).execute()
+            Notice.update(ended_at=now).where(*_due(now)).execute()
+
+
+def _due(now: int) -> tuple[Any, Any]:
+    return Notice.ended_at.is_null(), (Notice.due_at <= now) | (Notice.due_at > now + FARTHEST_MS)
 
 
 def ended(waiting: list[Waiting], problem: Refusal | None, now: int) -> None:

@@ -99,7 +99,7 @@ def note(found: Found, now: int) -> None:
             return
     if last is not None and not found.again:
         return
-    due = now + GATHER_MS if last is None else max(now + GATHER_MS, (last.ended_at or now) + AGAIN_MS)
+    due = now + GATHER_MS if last is None else max(now + GATHER_MS, min(last.ended_at or now, now) + AGAIN_MS)
     about = {"subject": found.subject, "account": found.account, "words": words, "coded": code, "count": found.count}
     Notice.insert(about | {"at": now, "due_at": due}).execute()
 

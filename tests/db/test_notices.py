@@ -24,9 +24,11 @@ from daemon.config import Settings, load
 from daemon.db import connection, proxy
 from daemon.delivery import moves
 from daemon.errors import ConfigError
+from daemon.i18n.coded import refusal
 from daemon.models import MetricPosition, Notice
 from daemon.ops import backup, backup_failures, doctor, mail, mailing, notices
 from daemon.ops.notices import AGAIN_MS, GATHER_MS, MINUTE_MS, Noticing
+from daemon.ops.refusals import Notice as Says
 from daemon.states import AccountState, Hold, JobState, State
 from daemon.telemetry import logs
 from daemon.transports.protocol import Health
@@ -322,6 +324,21 @@ def test_a_backup_that_failed_is_told_once(
     with pytest.raises(OSError), backup_failures.noted(folder, hand.clock()):
         raise OSError(28, "No space left on device")
     assert backup_failures.last(folder) is not None
+
+
+def test_a_notice_from_while_the_clock_was_ahead_is_told_now(hand: Hand) -> None:
+    """And what comes to the same after it an hour later, not a year."""
+    now, ahead = hand.clock(), hand.clock() + 365 * mailing.GIVE_UP_MS
+    found = notices.Found("held", "default", refusal(Says.TEST))
+    with connection.write():
+        notices.note(found, ahead)
+    assert ([], [1]) == (mailing.due(ahead), [each.count for each in mailing.due(now)])
+    mailing.seen_only(ahead + GATHER_MS)
+    with connection.write():
+        notices.note(found, now)
+    assert ([], 1) == (mailing.due(now), len(mailing.due(now + AGAIN_MS)))
+    mailing.seen_only(now + AGAIN_MS)
+    assert 0 == Notice.select().where(Notice.ended_at.is_null()).count()
 
 
 def test_old_notices_are_deleted(hand: Hand, post: Post) -> None:
