@@ -117,11 +117,11 @@ def _waiting(*columns: Any) -> Any:
 
 def next_in_turn(job_id: int, limit: int = SHOWN) -> Sequence[NextInTurn]:
     """Whose turn was next when the campaign was stopped, the first one first."""
-    queued = (Message.job == job_id, Message.state == State.PENDING.value)
-    columns = (Message.id, Message.row, Message.number)
-    with in_order():
-        query = Message.select(*columns).where(*queued).order_by(Message.not_before, Message.id).limit(limit)
-        return [NextInTurn(*row) for row in tuples(query)]
+    columns = (Message.not_before, Message.id, Message.row, Message.number)
+    turns = Message.select(*columns).where(Message.job == job_id).order_by(Message.not_before, Message.id).limit(limit)
+    with in_order():  # one state at a time, as the index has them
+        found = [row for state in (State.CLAIMED, State.PENDING) for row in tuples(turns.where(Message.state == state))]
+    return [NextInTurn(*row) for _, *row in sorted(found)[:limit]]
 
 
 def confirm(job_id: int, choice: Choice, who: str, now: int, first: int | None = None) -> int:
@@ -158,8 +158,7 @@ def decide(job_id: int, choice: Choice, who: str, now: int, aside: int) -> None:
             raise errors.IllegalMove(Why.NOT_UNCONFIRMED, job=job_id)
         if choice is Choice.STOP and found.state in OPEN:
             sweeps.stop(job_id, who, now)
-        cleared = {"unconfirmed": None, "unconfirmed_at": None, "unconfirmed_since": None}
-        Job.update(cleared).where(Job.id == job_id).execute()
+        Job.update(job_moves.DECIDED).where(Job.id == job_id).execute()
         if choice is not Choice.STOP:
             move = "confirm_aside" if choice is Choice.UNCERTAIN else "confirm"
             JobStep.create(job=job_id, at=now, move=move, who=who)

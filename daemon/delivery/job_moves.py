@@ -65,6 +65,7 @@ def _rest() -> Any:
     return Job.update(changes).where(Job.id == param("id"))
 
 
+DECIDED: dict[str, Any] = {"unconfirmed": None, "unconfirmed_at": None, "unconfirmed_since": None}
 BEFORE_BEGIN = frozenset({"move", "start", "replace"})
 
 
@@ -104,6 +105,8 @@ def move(job_id: int, name: str, who: str, now: int, why: Told | None = None, sc
         ended_at = now if target is JobState.STOPPED else None
         changes: dict[str, Any] = {"state": target, "completed_at": ended_at, "reason": str(why) if why else None}
         changes["coded"] = filed(why)
+        if found.state == JobState.COMPLETED:  # a decision may have broken off when everybody had been set aside
+            changes |= DECIDED
         if schedule_at is not None:
             changes["schedule_at"] = schedule_at
         Job.update(**changes).where(Job.id == job_id).execute()

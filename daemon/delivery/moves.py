@@ -290,7 +290,8 @@ def forgive(attempts: Mapping[int, int], why: Told, now: int) -> int:
 
 def _reopen(job_id: int, now: int) -> None:
     sources, target = JOB_MOVES["retry"]
-    Job.update(state=target, completed_at=None).where(Job.id == job_id, Job.state.in_(sorted(sources))).execute()
+    changes = job_moves.DECIDED | {"state": target, "completed_at": None}
+    Job.update(changes).where(Job.id == job_id, Job.state.in_(sorted(sources))).execute()
     job_moves.tell(job_id, "retry", "sender", now)
     after_commit(partial(log.info, "job.reopened", job_id=job_id))
 

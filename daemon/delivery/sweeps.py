@@ -18,7 +18,7 @@ import structlog
 from daemon import errors
 from daemon.accounts import installed, pacing
 from daemon.db import notifications
-from daemon.db.proxy import in_order, tuples
+from daemon.db.proxy import in_order, locked, tuples
 from daemon.delivery import counters, job_moves, moves, reasons, tallies
 from daemon.delivery.chunks import MOST, Chunks
 from daemon.delivery.refusals import Passed
@@ -96,8 +96,9 @@ def _stopped_by(job_id: int) -> str:
 
 
 def doubt(job_id: int, held_at: int, most: int | None, who: str, now: int) -> int:
-    """Make those queued messages of the job uncertain that were due when it began to wait for a person, in order of
-    their turn, the first so many or all, as long as it does; returns how many. Not to be called in a transaction.
+    """Make those messages of the job uncertain that were due when it began to wait for a person and are queued or
+    claimed, in order of their turn, the first so many or all, as long as it does; returns how many. Not to be called in
+    a transaction.
 
     One that broke off is repeated, and two may be asked for at once: what was set aside before, since held_at, counts.
     """
@@ -109,6 +110,8 @@ def doubt(job_id: int, held_at: int, most: int | None, who: str, now: int) -> in
             job = job_moves.job_to_move(job_id)
             if job.unconfirmed is None:  # somebody else has decided
                 return count + before
+            if job.claimed:
+                _take_back(job_id, who, now)
             if most is not None and job.uncertain != left:
                 before = _doubted(job_id, held_at) - count
             size = chunks.size if most is None else max(min(chunks.size, most - count - before), 0)
@@ -123,9 +126,18 @@ def doubt(job_id: int, held_at: int, most: int | None, who: str, now: int) -> in
             return count + before
 
 
+def _take_back(job_id: int, who: str, now: int) -> None:
+    """Queue again what is in hand of the job and has not been handed over: whoever holds it has lost it then, and
+    nothing of a job that waits for a person is claimed anew."""
+    in_hand = (Message.job == job_id, Message.state == State.CLAIMED)
+    for message in list(locked(Message.select().where(*in_hand).order_by(Message.id))):
+        why = refusal(Passed.PERHAPS_SENT_BEFORE)
+        moves.back_to_queue(message, "release", why, now, who, attempts=message.attempts - 1)
+
+
 def _doubted(job_id: int, since: int) -> int:
     """How many of the job's messages were set aside since then, and still are."""
-    aside = Event.select(Event.id).join(Message)
+    aside = Event.select(Event.message).join(Message).distinct()  # one that was sent again may be set aside again
     mine = (Message.job == job_id, Message.state == State.UNCERTAIN, Event.move == "doubt", Event.at >= since)
     return int(aside.where(*mine).count())
 

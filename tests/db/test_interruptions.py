@@ -10,7 +10,7 @@ import pytest
 
 from daemon import errors
 from daemon.accounts import ownership, rights
-from daemon.campaigns import confirming, progress, queries
+from daemon.campaigns import confirming, lifecycle, progress, queries
 from daemon.campaigns.confirming import Choice
 from daemon.db import clock as db_clock
 from daemon.db import connection
@@ -20,7 +20,7 @@ from daemon.delivery.interruptions import BEAT_MS, FILE, LONG_MS, Cause, Mark, P
 from daemon.delivery.refusals import Passed
 from daemon.models import Event, Installation, Job, JobStep, Message
 from daemon.states import JobState, State
-from tests.support.hand import Hand, fresh, states
+from tests.support.hand import Hand, fresh, job_state, states
 from tests.support.scripted import ScriptedTransport, until
 
 MINUTE_MS = 60_000
@@ -286,12 +286,12 @@ def test_a_decision_that_broke_off_is_repeated(
     assert ["sent"] + ["uncertain"] * 4 == states(held)
 
 
+def busy(*_: Any) -> None:
+    raise errors.DatabaseBusy(Passed.NOT_READY_IN_TIME)
+
+
 def test_a_repeat_sets_no_more_aside(hand: Hand, held: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database failed between those who were set aside and the decision; also when these were all that was left."""
-
-    def busy(*_: Any) -> None:
-        raise errors.DatabaseBusy(Passed.NOT_READY_IN_TIME)
-
     for first, outcome in (
         (2, ["uncertain"] * 2 + ["pending"] * 2),
         (3, ["uncertain"] * 3 + ["pending"]),
@@ -303,6 +303,49 @@ def test_a_repeat_sets_no_more_aside(hand: Hand, held: Job, monkeypatch: pytest.
         assert ["sent", *outcome] == states(held)
     assert 4 == confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock(), 4)
     assert ({}, ["sent"] + ["uncertain"] * 4) == (unconfirmed(), states(held))
+
+
+def test_one_that_was_sent_again_meanwhile_counts_once(hand: Hand, held: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person has looked at it between the decision that broke off and its repeat."""
+    with monkeypatch.context() as patch:
+        patch.setattr(confirming, "decide", busy)
+        for again in (True, False):
+            with pytest.raises(errors.DatabaseBusy):
+                confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock(), 2)
+            first = Message.select().where(Message.state == State.UNCERTAIN).order_by(Message.id).first()
+            if again:
+                lifecycle.settle(first.id, False, "lee", hand.clock())
+    assert 3 == confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock(), 3)
+    assert ["sent"] + ["uncertain"] * 3 + ["pending"] == states(held)
+
+
+def test_what_is_sent_again_of_a_campaign_that_is_over_waits_for_nobody(
+    hand: Hand, held: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision broke off when all had been set aside: nothing was left that it was about."""
+    with monkeypatch.context() as patch, pytest.raises(errors.DatabaseBusy):
+        patch.setattr(confirming, "decide", busy)
+        confirming.confirm(held.id, Choice.UNCERTAIN, "kim", hand.clock())
+    assert JobState.COMPLETED == job_state(held)
+    first = Message.select().where(Message.state == State.UNCERTAIN).order_by(Message.id).first()
+    lifecycle.settle(first.id, False, "lee", hand.clock())
+    assert {} == unconfirmed()
+    assert [first.number] == hand.send_all()
+
+
+@pytest.mark.parametrize(("first", "aside"), [(1, 1), (None, 3)])
+def test_what_is_in_hand_is_set_aside_too(hand: Hand, presence: Presence, first: int | None, aside: int) -> None:
+    """It would be queued again and sent. Whoever holds it has lost it."""
+    job = hand.queue(3)
+    message = hand.claim_one()
+    older(hand.settings.data_dir / FILE)
+    presence.beat(hand.clock())
+    assert [message.number] == [each.number for each in confirming.next_in_turn(job.id, 1)]
+    assert aside == confirming.confirm(job.id, Choice.UNCERTAIN, "kim", hand.clock(), first)
+    assert ["uncertain"] * aside + ["pending"] * (3 - aside) == states(job)
+    with pytest.raises(errors.LeaseLost if first else errors.IllegalMove):  # the campaign is over where all are aside
+        hand.submit(message)
+    assert [person.number for person in hand.people(3)][aside:] == hand.send_all()
 
 
 def test_two_who_decide_at_once_set_aside_once(hand: Hand, presence: Presence, small_chunks: int, between: Any) -> None:
