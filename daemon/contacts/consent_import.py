@@ -71,8 +71,9 @@ def record(settings: Settings, list_id: int, wanted: Wanted, by: str, now: int) 
     gone = consents.never_again(number for number, _ in given)
     done.withdrawn += sum(number in gone for number, _ in given)
     rest = [(number, each) for number, each in given if number not in gone]
+    progress.told(Stage.STORING, 0, len(rest))
     for before, batch in enumerate(peewee.chunked(rest, consents.BATCH)):
-        progress.told(Stage.STORING, before * consents.BATCH, len(rest))
+        progress.settled(Stage.STORING, before * consents.BATCH, len(rest))
         left: set[E164] = set()
         with write():
             since = consents.put(batch, by, now, newer_only=True, left=left)

@@ -226,12 +226,14 @@ def begin_adding(list_id: int, found: importer.ContactList, now: int) -> Adding:
     everybody, duplicates = _once_each(found)
     people, so_far = list(everybody.items()), Added(duplicates=duplicates, rejected=found.rejected)
     last = max(len(people) - 1, 0) // unfinished_lists.CHUNK * unfinished_lists.CHUNK
+    progress.told(Stage.STORING, 0, len(people))
     for first in range(0, last, unfinished_lists.CHUNK):
-        progress.told(Stage.STORING, first, len(people))
+        progress.settled(Stage.STORING, first, len(people))
         with write():
             chunk = dict(people[first : first + unfinished_lists.CHUNK])
             so_far = so_far.and_of(_put(_list_to_change(list_id), chunk, found.columns, now))
         unfinished_lists.gap()
+    progress.settled(Stage.STORING, last, len(people))
     return Adding(so_far, dict(people[last:]), found.columns)
 
 

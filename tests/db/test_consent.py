@@ -21,6 +21,7 @@ from daemon.delivery import moves
 from daemon.models import Consent, Job, Kind, Message
 from daemon.ops import erase, people
 from daemon.states import E164, ConsentHow, State
+from daemon.telemetry import progress
 from daemon.transports.protocol import Mark
 from tests.support.hand import Hand
 from tests.support.plans import reading
@@ -158,7 +159,10 @@ def test_a_list_says_it_for_all_who_have_a_date(hand: Hand, now: int) -> None:
     assert before == Consent.select().count()
 
     wanted = replace(wanted, order="dmy")
-    done = consent_import.record(hand.settings, list_id, wanted, BY, now)
+    said: list[tuple[int, bool]] = []
+    with progress.listening(lambda stage, done, total, can_end: said.append((done, can_end))):
+        done = consent_import.record(hand.settings, list_id, wanted, BY, now)
+    assert [(0, True), (0, False)] == said
     counts = (done.recorded, done.present, done.undated, done.withdrawn, done.unreadable_count)
     assert (2, 1, 1, 2, 2) == counts
     assert {"yes", "2099-01-01"} == {cell for _, cell in done.unreadable}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.campaigns import drafts
-from daemon.contacts import row_sets
+from daemon.contacts import importer, lists, row_sets
 from daemon.db import clock
 from daemon.models import ContactList, Draft, Job, ListEntry, Message, RowSet, Suppression
 from daemon.pages import working
@@ -234,3 +234,19 @@ async def test_an_import_of_suppressions_can_be_given_up_until_somebody_is_on_th
     status, _, headers = await ended(member, at)
     assert 303 == status and "imported=1200" in headers["Location"]
     assert 1_200 == Suppression.select().count()
+
+
+async def test_adding_to_a_list_can_be_given_up_until_somebody_is_on_it(member: Client, monkeypatch: Any) -> None:
+    """From then on it goes on to its end: it is not said that nothing was changed."""
+    lists.create_list("Patients", importer.ContactList(), clock.now_ms())
+    form = {"numbers": "\n".join(f"+49151{n:08}" for n in range(1_200))}
+    gate = Gate(monkeypatch, Stage.STORING, 500, "settled")
+    at = (await submit(member, "/app/lists/1/add", **form)).headers["Location"]
+    assert await asyncio.to_thread(gate.there.wait, 20)
+    text = (await page_of(member, at))[1]
+    assert "Rows stored: <b>500</b> / 1,200" in text and "<button>Cancel</button>" not in text
+    await submit(member, at)
+    gate.go_on.set()
+    status, _, headers = await ended(member, at)
+    assert (303, "/app/lists/1?added=1200") == (status, headers["Location"])
+    assert 1_200 == ListEntry.select().count()
