@@ -56,13 +56,17 @@ def make_list(caller: Caller, *, body: NewList, once: Once) -> ListMade:
     meant = repairs.suggested(found.rejected, directory.country(caller.settings))
     now = clock.now_ms()
 
-    with contact_lists.filled(body.name, found, now) as people:
+    try:
+        with contact_lists.filled(body.name, found, now) as people:
 
-        def made() -> ListMade:
-            row, added = contact_lists.store_list(body.name, found, people, now)
-            return ListMade.model_validate({**row.__dict__, **_added(added, meant).model_dump()})
+            def made() -> ListMade:
+                row, added = contact_lists.store_list(body.name, found, people, now)
+                return ListMade.model_validate({**row.__dict__, **_added(added, meant).model_dump()})
 
-        return once.run(made, now)
+            return once.run(made, now)
+    except InvalidInput:
+        once.look()  # another host has answered the same request meanwhile
+        raise
 
 
 @endpoint.get("/lists/{list_id}", scope=Scope.SEND, errors=(NotFound,), tag="lists")

@@ -10,6 +10,7 @@ import pytest
 from daemon import models
 from daemon.api import endpoint
 from daemon.campaigns import idempotency
+from daemon.campaigns.idempotency import Once
 from daemon.contacts import suppression, unfinished_lists
 from daemon.models import Attachment, ContactList, Job, KeptAnswer, ListEntry, Message, Suppression, Template, Upload
 from daemon.server.visitors import SETTINGS
@@ -156,6 +157,24 @@ async def test_a_list_of_many_is_there_with_its_answer(api: Caller, monkeypatch:
     assert (2, 2) == (added["added"], added["already_there"])
     await twice(api, "DELETE", path)
     assert (0, 0) == (ContactList.select().count(), ListEntry.select().count())
+
+
+async def test_a_list_of_many_that_another_host_has_made_is_the_answer(
+    api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is done between the two looks of this one: at what was answered, and whether the name is free."""
+    monkeypatch.setattr(unfinished_lists, "CHUNK", 1)
+    body = {"name": "Guests", "numbers": NUMBERS}
+    first = await api.post("/lists", body, headers=KEYED)
+    look, looks = Once.look, [0]
+
+    def late(once: Once) -> None:
+        looks[0] += 1
+        if looks[0] > 1:
+            look(once)
+
+    monkeypatch.setattr(Once, "look", late)
+    assert first == await api.post("/lists", body, headers=KEYED)
 
 
 async def test_a_repeat_tells_no_secret_of_a_webhook(api: Caller) -> None:
