@@ -310,12 +310,12 @@ def assign(settings: Settings, chat_id: int, number: str, who: str, now: int) ->
         raise errors.InvalidInput(Why.NOT_A_RECIPIENT, account=row.account)
     theirs = E164(message.number)
     with write():
+        if user_ids.is_one(row.title):  # first: whoever takes in what Meta posts has the id before the chat, too
+            windows.learn({row.title: theirs}, now)
         row = _row(chat_id, lock=True)
         UnmatchedChat.update(number=theirs, ignored=False, who=who[:64]).where(UnmatchedChat.id == chat_id).execute()
         if row.stop:
             suppression.put(theirs, WROTE_STOP, suppression.REPLY, now)
-        if user_ids.is_one(row.title):
-            windows.learn({row.title: theirs}, now)
     if not user_ids.is_one(row.title):
         opened_chats.begin(row.account, Unread(row.title, None, 0), now)
     log.info("reply.chat_assigned", chat_id=chat_id, who=who)

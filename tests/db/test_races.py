@@ -20,8 +20,8 @@ from daemon.campaigns import create as creating
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
-from daemon.delivery import moves, rescue
-from daemon.models import Answer, Event, Job, Message
+from daemon.delivery import moves, rescue, unmatched, windows
+from daemon.models import Answer, Event, Job, Message, Suppression
 from daemon.states import JobState, State
 from tests.conftest import BACKENDS
 from tests.support.hand import LEASE_MS, Hand, fresh, job_state, states
@@ -429,3 +429,19 @@ class TestOnEveryDatabase:
         assert 40 <= sum(each.result() for each in sending)
         assert set(states(job)) <= {"sent", "failed", "uncertain"}
         assert Message.select().count() == 40
+
+
+def test_whose_a_chat_is_is_told_by_a_person_and_by_meta_at_once(hand: Hand, start, until_it_waits, clock):
+    """Both take the id before the chat: neither stands in the other's way."""
+    hand.queue(1)
+    message = hand.submit(hand.claim_one())
+    unmatched.note_user("default", "DE.1", "stop", clock())
+    (chat,) = unmatched.listed(clock())
+    with connection.write():
+        learnt = windows.learn({"DE.1": message.number}, clock())
+        assigning = start(unmatched.assign, hand.settings, chat.id, message.number, "anna", clock())
+        until_it_waits(assigning)
+        unmatched.users_known({"default"}, learnt, clock())
+    with pytest.raises(errors.NotFound):
+        assigning.result()
+    assert [message.number] == [each.number for each in Suppression.select()]
