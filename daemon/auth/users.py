@@ -33,7 +33,7 @@ TEMPORARY_MS = 24 * 3_600_000  # how long a temporary password can be used
 SIGNS = second_factor.ALPHABET
 NAMES = 0x6E61_6D65  # PostgreSQL advisory lock held while a name is taken; the number is arbitrary
 # They have other meanings in the history and on the suppression list, see `suppression.WHATSAPP`.
-RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender", "reply", "whatsapp"})
+RESERVED = frozenset({"api", "api key", "page", "sender", "daemon", "wasender", "reply", "whatsapp", "erased"})
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,13 @@ routes = web.RouteTableDef()
 
 TITLE = N_("Suppression list")
 PLACE = re.compile(r"[0-9]{1,18}\.[0-9]{1,20}")  # in the list: a time and a number
-SOURCES = {suppression.REPLY: N_("their reply"), "page": N_("this page"), "api": N_("the API")}
+SOURCES = {
+    suppression.REPLY: N_("their reply"),
+    suppression.WHATSAPP: N_("what they told WhatsApp"),
+    suppression.ERASED: N_("the erasure of their data"),
+    "page": N_("this page"),
+    "api": N_("the API"),
+}
 DONE = {
     "added": N_("The number is on the list. It gets no more messages."),
     "removed": N_("The number is off the list. Campaigns may message it again."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from aiohttp import ClientResponse, FormData
 from aiohttp.test_utils import TestClient
 
 from daemon.contacts import suppression
-from daemon.db import clock, proxy
+from daemon.db import clock, connection, proxy
 from daemon.models import Removal, Suppression
-from daemon.states import Role
+from daemon.states import E164, Role
 from tests.http.conftest import form
 
 HTML = {"Accept": "text/html"}
@@ -263,6 +264,16 @@ async def test_the_page_searches_and_pages(browser: Any, settings: Any) -> None:
     assert "Nothing on the list matches" in await look(client, "/app/suppressions?search=zebra")
     everything = await look(client, "/app/suppressions")
     assert "&lt;b&gt;bold" in everything and "<b>bold" not in everything
+
+
+async def test_whoever_is_no_user_is_said_in_words(browser: Any) -> None:
+    """That stands in the list by a code."""
+    for place, source in enumerate((suppression.REPLY, suppression.WHATSAPP, suppression.ERASED)):
+        with connection.write():
+            suppression.put(E164(f"+49151100000{place}0"), "asked", source, clock.now_ms())
+    text = await look(await browser(Role.OPERATOR), "/app/suppressions")
+    found = re.findall(r'<td data-label="Came from"><bdi>(.*?)</bdi>', text)
+    assert {"their reply", "what they told WhatsApp", "the erasure of their data"} == set(found)
 
 
 async def test_the_empty_list_says_what_it_is_for(browser: Any) -> None:

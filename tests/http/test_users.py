@@ -46,6 +46,7 @@ async def test_an_administrator_adds_a_user_who_then_gets_in(client: Client) -> 
         ({"name": "Ben"}, "The role is one of"),
         ({"name": "page", "role": "viewer", "password": GOOD}, "is reserved"),
         ({"name": "WhatsApp", "role": "viewer", "password": GOOD}, "is reserved"),
+        ({"name": "erased", "role": "viewer", "password": GOOD}, "is reserved"),
     ],
 )
 async def test_what_cannot_be_a_user_is_said_in_the_form(client: Client, fields: dict[str, str], says: str) -> None:
