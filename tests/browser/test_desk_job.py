@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from daemon.accounts import directory, pace, pacing
-from daemon.campaigns import create, drafts, lifecycle
+from daemon.campaigns import create, drafts, lifecycle, scheduling
 from daemon.campaigns.create import Order
 from daemon.config import Settings
 from daemon.db import clock
@@ -146,6 +146,16 @@ def test_a_page_keeps_its_place_while_things_move(visitor: Visitor, settings: Se
     assert "Person 50" == people(visitor)[0]
     assert "Person" == field.get_attribute("value")
     assert field == visitor.driver.switch_to.active_element
+
+    job_id = make_job(settings, schedule_at=clock.now_ms() + 3_600_000)
+    visitor.open(f"/app/jobs/{job_id}")
+    edit = visitor.find("#scheduled form[action$=edit] button")  # of a form with a field called id
+    visitor.driver.execute_script("document.querySelector('#scheduled form[action$=edit] button').focus()")
+    at = "return document.getElementById('move-at').value"
+    before = visitor.driver.execute_script(at)
+    scheduling.move(job_id, clock.now_ms() + 7_200_000, "test", clock.now_ms())
+    visitor.until(lambda: visitor.driver.execute_script(at) != before)
+    assert edit == visitor.driver.switch_to.active_element
 
 
 def test_an_old_campaign_is_live_as_well(visitor: Visitor, settings: Settings) -> None:

@@ -123,8 +123,11 @@ function count(root = document) {
 const begun = new WeakSet();
 for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => event.target.form && begun.add(event.target.form));
 
+/** Of a form, `.id` is the field of that name, if it has one. */
+const idOf = (node) => node?.getAttribute?.("id") ?? "";
+
 function adopt(old, fresh) {
-  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) return old.replaceWith(fresh);
+  if (old.nodeName !== fresh.nodeName || idOf(old) !== idOf(fresh)) return old.replaceWith(fresh);
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
@@ -146,9 +149,9 @@ function usual(select) {
 /** Children with an id are known by it, wherever they stand; the others by their place. */
 function adoptChildren(old, fresh) {
   const wanted = [...fresh.childNodes];
-  const ids = new Set(wanted.map((node) => node.id).filter(Boolean));
-  for (const child of [...old.children]) if (child.id && !ids.has(child.id)) child.remove();
-  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const ids = new Set(wanted.map(idOf).filter(Boolean));
+  for (const child of [...old.children]) if (idOf(child) && !ids.has(idOf(child))) child.remove();
+  const known = new Map([...old.children].filter(idOf).map((child) => [idOf(child), child]));
   let at = old.firstChild;
   const pass = () => {
     const passed = at;
@@ -156,12 +159,12 @@ function adoptChildren(old, fresh) {
     return passed;
   };
   for (const node of wanted) {
-    const same = node.id ? known.get(node.id) : at?.id ? null : at;
+    const same = idOf(node) ? known.get(idOf(node)) : idOf(at) ? null : at;
     if (!same) {
       old.insertBefore(node, at);
       continue;
     }
-    while (at && at !== same && !at.id) pass().remove();
+    while (at && at !== same && !idOf(at)) pass().remove();
     if (at === same) pass();
     else old.insertBefore(same, at);
     adopt(same, node);
