@@ -143,8 +143,8 @@ def revoke(key: Which) -> None:
 
 
 def _show(made: dict[str, Any]) -> None:
-    output.note(f"The key {made['name']}, which is not shown again:")
-    output.tell(made["key"] or "", made)
+    title = f"The key {made['name']}, which is not shown again:"
+    output.secret(title, made["key"], made, f"wasender keys rotate {made['id']}")
 
 
 def _every() -> list[dict[str, Any]]:

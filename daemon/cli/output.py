@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.exits import Failure
+from daemon.cli.exits import Exit, Failure
 from daemon.errors import DaemonError
 
 
@@ -56,6 +56,17 @@ class Output:
         """Something to know beside the result; a program is not told."""
         if not self.as_json:
             typer.echo(printable(text), err=True)
+
+    def secret(self, title: str, secret: str | None, told: Mapping[str, Any], anew: str) -> None:
+        """The result, which is shown only now. secret: None in the answer to a repeat, where the first one did not
+        arrive. anew: the command that makes another one. Raises Failure."""
+        if secret is None:
+            if self.as_json:
+                self.tell("", told)
+            sentence = f"The answer was lost, and it is shown only once: get a new one with `{anew}`."
+            raise Failure("answer_lost", sentence, Exit.NOT_DONE)
+        self.note(title)
+        self.tell(secret, told)
 
     def fail(self, error: DaemonError | Failure) -> None:
         """Why it did not work."""

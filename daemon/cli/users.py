@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,8 +67,8 @@ def reset_password(name: AUser, local: Local = False) -> None:
             told: dict[str, Any] = {"success": True, "user_id": user.id, "password": made, "password_until": until}
     else:
         told = target.client().once(f"/users/{_id(name)}/password/reset", None)
-    output.note(f"A temporary password, until {instant(told['password_until'])}; it is not shown again:")
-    output.tell(str(told["password"]), told)
+    title = f"A temporary password, until {instant(told['password_until'])}; it is not shown again:"
+    output.secret(title, told["password"], told, f"wasender users reset-password {shlex.quote(name)}")
 
 
 @command(users, "remove-second-factor")

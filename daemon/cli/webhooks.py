@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,8 +58,7 @@ def make(
     """
     given = {"url": address, "name": name, "events": event, "accounts": account}
     made = target.client().once("/webhooks", {each: value for each, value in given.items() if value})
-    output.note(f"The secret of webhook {made['webhook_id']}, which is not shown again:")
-    output.tell(made["secret"] or "", made)
+    _show(made["webhook_id"], made)
 
 
 @command(webhooks)
@@ -107,8 +106,7 @@ def rotate(webhook_id: Id) -> None:
     Example: wasender webhooks rotate 1
     """
     made = target.client().once(f"/webhooks/{webhook_id}/rotate", None)
-    output.note(f"The secret of webhook {webhook_id}, which is not shown again:")
-    output.tell(made["secret"] or "", made)
+    _show(webhook_id, made)
 
 
 @command(webhooks)
@@ -119,3 +117,8 @@ def delete(webhook_id: Id) -> None:
     """
     done = target.client().call("DELETE", f"/webhooks/{webhook_id}")
     output.tell(f"Webhook {webhook_id} is deleted.", done)
+
+
+def _show(webhook_id: int, made: dict[str, Any]) -> None:
+    title = f"The secret of webhook {webhook_id}, which is not shown again:"
+    output.secret(title, made["secret"], made, f"wasender webhooks rotate {webhook_id}")

@@ -113,3 +113,26 @@ def test_a_document_does_not_steer_the_terminal() -> None:
     """It says the same."""
     assert document({"a": STEERS}).isprintable()
     assert {"a": STEERS, "ä": "👍"} == json.loads(document({"a": STEERS, "ä": "👍"}))
+
+
+SHOWN_ONCE = [
+    (("webhooks", "make", "https://example.org/"), {"webhook_id": 3, "secret": None}, "webhooks rotate 3"),
+    (("webhooks", "rotate", "3"), {"webhook_id": 3, "secret": None}, "webhooks rotate 3"),
+    (("keys", "make", "shop"), {"id": 7, "name": "shop", "key": None}, "keys rotate 7"),
+    (("users", "reset-password", "1"), {"password": None, "password_until": 0}, "users reset-password 1"),
+]
+
+
+@pytest.mark.parametrize(("words", "answer", "anew"), SHOWN_ONCE, ids=[" ".join(each[0]) for each in SHOWN_ONCE])
+def test_a_secret_whose_answer_was_lost_is_asked_for_anew(
+    words: tuple[str, ...], answer: dict[str, Any], anew: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeat has none: nothing is written in its place, and it is said what to do."""
+    (tmp_path / "api_key").write_text("k" * 40)
+    monkeypatch.setattr(Client, "once", lambda *_: answer)
+    monkeypatch.setattr(Client, "get", lambda *_, **__: {"users": [{"id": 1, "name": "Anna"}], "next_cursor": None})
+    done = invoke(*words, WASENDER_DATA_DIR=str(tmp_path))
+    assert (Exit.NOT_DONE, "") == (done.exit_code, done.stdout)
+    assert f"get a new one with `wasender {anew}`" in done.stderr
+    told = invoke(*words, "--json", WASENDER_DATA_DIR=str(tmp_path))
+    assert answer == json.loads(told.stdout) and "answer_lost" == json.loads(told.stderr)["error"]["code"]
