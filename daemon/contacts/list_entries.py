@@ -91,8 +91,8 @@ def entries(
 
 def persons(list_id: int) -> frozenset[PersonKey]:
     """Who is on the list, in whatever notation. Raises NotFound."""
-    find(list_id)
     rows = tuples(ListEntry.select(ListEntry.person, ListEntry.number).where(ListEntry.list == list_id))
+    find(list_id)  # now: of one whose deletion had begun, some were missing
     return frozenset(person or Person(number).key for person, number in rows)
 
 

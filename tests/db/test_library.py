@@ -310,3 +310,18 @@ def test_deleting_that_a_kill_broke_off_is_finished(turns: Turns) -> None:
     lists.create_list("Guests", crowd(1), clock.now_ms())
     assert 1 == unfinished_lists.sweep(clock.now_ms())
     assert (1, 1) == (ListEntry.select().count(), ContactList.select().count())
+
+
+def test_who_is_left_out_is_known_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deletion begins while the list is read: a part of it would let others be messaged."""
+    made, _ = lists.create_list("Paid", crowd(3), clock.now_ms())
+    read = list_entries.tuples
+
+    def meanwhile(query: Any) -> Any:
+        lists.close_list(made.id)
+        ListEntry.delete().where(ListEntry.number == "+4915110000000").execute()
+        return read(query)
+
+    monkeypatch.setattr(list_entries, "tuples", meanwhile)
+    with pytest.raises(errors.NotFound):
+        list_entries.persons(made.id)
