@@ -31,6 +31,7 @@ IN_ONE = 50  # notices in a mail
 RETRIES_MS = (60_000, 300_000, 900_000, 3_600_000)  # the last one again and again
 FARTHEST_MS = 2 * max(AGAIN_MS, *RETRIES_MS)  # no notice waits for longer: it was noted while the clock was ahead
 GIVE_UP_MS = 3 * 86_400_000
+LEAST_TRIES = 10  # before one is given up, some hours: it may be the clock that has jumped, before there was a network
 SUBJECT = 120  # characters
 MANY = 1  # a notice that stands for more than that says for how many
 
@@ -111,7 +112,7 @@ def ended(waiting: list[Waiting], problem: Refusal | None, now: int) -> None:
         for each in waiting:
             changes: dict[str, Any] = {"ended_at": now, "problem": None}
             if problem is not None:
-                late = now - each.at > GIVE_UP_MS
+                late = now - each.at > GIVE_UP_MS and each.tries + 1 >= LEAST_TRIES
                 wait = RETRIES_MS[min(each.tries, len(RETRIES_MS) - 1)]
                 changes = {"tries": each.tries + 1, "problem": problem.code.value, "due_at": now + wait}
                 changes |= {"ended_at": now} if late else {}

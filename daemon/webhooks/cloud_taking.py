@@ -312,10 +312,13 @@ def _hold_or_release(account: str, each: hooks.OfAccount, words: str, came_at: i
     disabled = each.event == "ACCOUNT_DELETED" or each.banned == "DISABLE"
     if not (restricted or disabled or each.banned == "REINSTATE"):
         return
-    if not cloud_inbox.newer(_digest("standing", account), each.at or came_at):
+    at = each.at or came_at
+    if not cloud_inbox.newer(_digest("standing", account), at):
         return
     if restricted:
-        if each.until is None or each.until > now:
+        over = each.until is not None and each.until <= now
+        maybe = (each.until or 0) > at and cloud_standing.of(account, now).hold is None  # our clock may be ahead
+        if not over or maybe:
             cloud_standing.hold(account, Hold.RESTRICTED, each.until, refusal(Held.META_RESTRICTS, what=words), now)
     elif disabled:
         cloud_standing.hold(account, Hold.RESTRICTED, None, refusal(Held.META_DISABLED, what=words), now)

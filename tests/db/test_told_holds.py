@@ -55,26 +55,47 @@ async def test_a_hold_of_metas_is_heeded_once_another_one_ends(database: str) ->
     assert standing.hold is None
 
 
+def restricted(ends: int, kind: str = "RESTRICTED_BIZ_INITIATED_MESSAGING") -> dict[str, Any]:
+    info = [{"restriction_type": kind, "expiration": str(ends)}]
+    return {"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION", "restriction_info": info}}
+
+
 async def test_a_restriction_holds_the_account_until_it_ends(hand: Hand, post: Post, clock: Any) -> None:
     """Told twice it is one; one that only bars further numbers holds nothing."""
     ends = clock() // 1_000 + 7_200
-
-    def restricted(kind: str) -> dict[str, Any]:
-        info = [{"restriction_type": kind, "expiration": str(ends)}]
-        return {"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION", "restriction_info": info}}
-
-    await post.take(restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION"))
+    await post.take(restricted(ends, "RESTRICTED_ADD_PHONE_NUMBER_ACTION"))
     assert cloud_standing.of("default", clock()).hold is None
     for _ in range(2):
-        await post.take(restricted("RESTRICTED_BIZ_INITIATED_MESSAGING"))
+        await post.take(restricted(ends))
     hold = cloud_standing.of("default", clock()).hold
     assert hold is not None
     assert (Hold.RESTRICTED, ends * 1_000) == (hold.hold, hold.until_ms)
     assert 2 == Happening.select().where(Happening.kind == "account.notice").count()
     assert cloud_standing.of("default", ends * 1_000).hold is None
-    await post.take(restricted("RESTRICTED_BIZ_INITIATED_MESSAGING"), business_id="1")
+    await post.take(restricted(ends), business_id="1")
     assert {("", Counted.UNKNOWN_NUMBER): 1} == cloud_inbox.counts()
     assert BUSINESS_ID != "1"
+
+
+async def test_a_restriction_that_is_told_while_the_clock_is_ahead_holds_once_it_is_right(
+    hand: Hand, post: Post, clock: Any
+) -> None:
+    """It seems to be over by then. One that comes late and is over takes the place of none that stands."""
+    at = clock() // 1_000
+    clock.advance(365 * DAY_MS)
+    await post.take(restricted(at + 7_200), at=at)
+    assert cloud_standing.of("default", clock()).hold is None
+    clock.advance(-365 * DAY_MS)
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert (Hold.RESTRICTED, (at + 7_200) * 1_000) == (hold.hold, hold.until_ms)
+
+    clock.advance(DAY_MS)
+    cloud_standing.hold("default", Hold.PAYMENT, None, "payment", clock())
+    await post.take(restricted(at + 7_800), at=at + 1)
+    hold = cloud_standing.of("default", clock()).hold
+    assert hold is not None
+    assert Hold.PAYMENT == hold.hold
 
 
 def banned(how: str) -> dict[str, Any]:
