@@ -14,14 +14,14 @@ from daemon.accounts import handovers, pace, pacing, portfolios
 from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, available, write
 from daemon.db.prepared import Given, Prepared, param, rows_of
-from daemon.db.proxy import in_order, locked, on_postgres
+from daemon.db.proxy import in_order, locked, on_postgres, tuples
 from daemon.delivery import counters, eligibility, job_moves, moves
 from daemon.delivery.bulk import Bulk
 from daemon.delivery.moves import LONGEST_WAIT_MS
 from daemon.delivery.refusals import Passed
 from daemon.i18n.coded import Refusal, refusal
 from daemon.models import Account, Job, LastWrote, Message
-from daemon.states import JOB_MOVES, MAY_RUN, JobState, State
+from daemon.states import JOB_MOVES, MAY_RUN, OPEN, JobState, State
 
 log = structlog.get_logger()
 
@@ -109,11 +109,27 @@ def _due_again(account: str, now: int) -> None:
     person has a date."""
     with available(), in_order():
         jobs = _put_off(account=account, farthest=now + LONGEST_WAIT_MS + AHEAD_MS).fetchall()
-    for (job_id,) in jobs:
+    _set_due([job_id for (job_id,) in jobs], now, Message.not_before > now + LONGEST_WAIT_MS)
+
+
+def due_again_where_dated(account: str, now: int) -> None:
+    """The same where each person has a date: those whom such a wait has led past theirs, which is over or near. It goes
+    through all that is queued, so it is not for every claim."""
+    past = (Message.not_before > now + LONGEST_WAIT_MS + AHEAD_MS) & (Message.not_before > Message.not_after)
+    past &= Message.not_after <= now + pacing.DAY_MS  # else it was tried while the clock had reached that far date
+    mine = (Job.account == account, Job.state.in_(sorted(OPEN)), Job.dated.is_null(False))
+    queued_past = Message.select().where(Message.job == Job.id, Message.state == State.PENDING, past)
+    with available(), in_order():
+        jobs = [job_id for (job_id,) in tuples(Job.select(Job.id).where(*mine, peewee.fn.EXISTS(queued_past)))]
+    _set_due(jobs, now, past)
+
+
+def _set_due(jobs: list[int], now: int, which: Any) -> None:
+    for job_id in jobs:
         with write():
             moves.job_state(job_id)
             waiting = (Message.job == job_id, Message.state == State.PENDING)
-            Message.update(not_before=now).where(*waiting, Message.not_before > now + LONGEST_WAIT_MS).execute()
+            Message.update(not_before=now).where(*waiting, which).execute()
 
 
 @Prepared

@@ -10,6 +10,7 @@ from daemon.accounts import directory, limits, ownership, pace, pacing
 from daemon.config import Settings
 from daemon.delivery.batches import Batches
 from daemon.delivery.claim import Takes
+from daemon.delivery.clock_check import ClockCheck
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.endings import Endings
 from daemon.delivery.inbox import Listening
@@ -53,6 +54,7 @@ class Context:
         self.lease_ms = round(settings.lease_s * 1000)
         self.db = DatabaseThread(settings, self.waits, self.given)
         self.owning = self.db.owning
+        self.clock_check = ClockCheck()
         self.upkeep = Upkeep(transport, self.waits)
         self.standing = Standing(self.account, transport, self.db, self.waits, self.upkeep)
         self.lanes = Lanes(settings, transport.concurrency)

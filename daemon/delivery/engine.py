@@ -84,7 +84,7 @@ class Engine:
         heartbeat = asyncio.create_task(self._beat())
         heartbeat.add_done_callback(self._beat_ended)
         try:
-            await context.db.timed(self._presence.beat)
+            await context.db.timed(self._begin)
             await self._own(None)
             await self._bring_up()
             await self._own(context.transport.exclusive)
@@ -281,8 +281,13 @@ class Engine:
             directory.seen(self.context.account, now)
         return self._seat is None or self._seat.stays()
 
+    def _begin(self, now: int) -> None:
+        self.context.clock_check.begin(now)
+        self._presence.beat(now)
+
     def _note(self, now: int) -> None:
         counting.store(self.context.account)
+        self.context.clock_check.believes(now)  # looked at also while there is nothing to claim
         self._presence.beat(now)
 
     def _extend(self, mine: list[Message], now: int) -> list[Message]:

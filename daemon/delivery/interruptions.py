@@ -36,6 +36,8 @@ log = structlog.get_logger()
 FILE = "epoch"
 LONG_MS = pacing.DAY_MS  # without any process: after that a person decides
 BEAT_MS = 5_000  # between two notes that somebody is there
+JUMP_MS = 65 * 60_000  # of the clock, that is not believed at once: more than an hour, by which people set one
+DOUBTED_MS = 600_000  # so long it is not
 ONE = 1  # the id of the only row
 
 
@@ -47,7 +49,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
     """Now, by the clock of the leases (UTC ms), and by how long this machine has run since which start."""
 
     now: int
@@ -72,18 +74,23 @@ class Presence:
     def beat(self, now: int) -> None:
         """Note that the installation runs, at most once in BEAT_MS, and look whether it goes on where it stopped. To
         be called when a process starts, before it sends anything, and again and again. Raises SetupError."""
-        moment = _Moment(now, ownership.kernel(), round(timing.clock() * 1000))
+        here = moment(now)
         known, database = read(self._file), _inode(self._url)  # before the row is: what the file says, it has said
         copied = known.database not in (0, database)
         row = Installation.get_or_none(Installation.id == ONE)
-        if not copied and row is not None and row.epoch >= known.epoch and 0 <= _passed(row, moment) < BEAT_MS:
+        if not copied and row is not None and row.epoch >= known.epoch and 0 <= _passed(row, here) < BEAT_MS:
             return
         with write():
-            epoch = _noted(known.epoch, copied, moment)
+            epoch = _noted(known.epoch, copied, here)
         raise_to(self._file, Mark(epoch, database))
 
 
-def _noted(known: int, copied: bool, moment: _Moment) -> int:
+def moment(now: int) -> Moment:
+    """This one, on this machine."""
+    return Moment(now, ownership.kernel(), round(timing.clock() * 1000))
+
+
+def _noted(known: int, copied: bool, moment: Moment) -> int:
     """The new epoch; part of a transaction."""
     fresh = {"epoch": 0, "seen_at": 0, "boot": "", "up_ms": 0}
     Installation.insert(id=ONE, **fresh).on_conflict_ignore().execute()
@@ -97,17 +104,26 @@ def _noted(known: int, copied: bool, moment: _Moment) -> int:
         told = {"cause": cause.value, "since": since, "jobs": held}
         after_commit(partial(log.warning, "installation.interrupted", **told))
     epoch = max(row.epoch, known) + 1
-    here = {"seen_at": moment.now, "boot": moment.boot, "up_ms": moment.up_ms}
+    seen = {"seen_at": moment.now, "boot": moment.boot, "up_ms": moment.up_ms}
+    here = {} if _jumped(row, moment) else seen
     secret = {} if row.secret else {"secret": secrets.token_hex(32)}
     Installation.update(epoch=epoch, **here, **interrupted, **secret).where(Installation.id == ONE).execute()
     return int(epoch)
 
 
-def _long_stop(row: Installation, moment: _Moment) -> Cause | None:
+def _long_stop(row: Installation, moment: Moment) -> Cause | None:
     return Cause.LONG_STOPPED if row.seen_at and _passed(row, moment) >= LONG_MS else None
 
 
-def _passed(row: Installation, moment: _Moment) -> int:
+def _jumped(row: Installation, moment: Moment) -> bool:
+    """Whether the clock has jumped just now. What was noted before stays until it is believed, so that a sender that is
+    started meanwhile doubts it as well."""
+    passed = moment.up_ms - row.up_ms
+    known = row.seen_at and moment.boot and row.boot == moment.boot and 0 <= passed < DOUBTED_MS
+    return bool(known) and abs(moment.now - row.seen_at - passed) > JUMP_MS
+
+
+def _passed(row: Installation, moment: Moment) -> int:
     """How long ago somebody was there."""
     if moment.boot and row.boot == moment.boot:
         return int(moment.up_ms - row.up_ms)

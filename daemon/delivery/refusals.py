@@ -125,6 +125,11 @@ class Held(Recorded):
         "meta_disabled",
         "Meta has disabled the account ({what}): see WhatsApp Manager. Sending is tried again after a day.",
     )
+    CLOCK_JUMPED = (
+        "clock_jumped",
+        "The clock has jumped by more than an hour. Nothing new is sent until it is right again, for ten minutes at "
+        "the most.",
+    )
     CANARY_FAILED = "canary_failed", "It failed unexpectedly ({kind})."
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon import errors
 from daemon.accounts import directory
 from daemon.delivery import timing
 from daemon.delivery.db_thread import DatabaseThread
 from daemon.delivery.upkeep import Upkeep
 from daemon.delivery.waits import Waits
+from daemon.i18n.coded import Told
 from daemon.states import AccountState, Hold
 from daemon.transports.protocol import Health, Transport
 
 
 class Standing:
-    """health: as the transport saw it last. hold: one that the sender decided, not the page. linked_anew: since the
-    last canary."""
+    """health: as the transport saw it last. hold: one that the sender decided, not the page. note: why nothing new goes
+    out though the account could send. linked_anew: since the last canary."""
 
     def __init__(self, account: str, transport: Transport, db: DatabaseThread, waits: Waits, upkeep: Upkeep) -> None:
         self._account, self._transport, self._db, self._waits, self._upkeep = account, transport, db, waits, upkeep
         self.health = Health(AccountState.STARTING)
         self.hold: Health | None = None
+        self.note: Told | None = None
         self.linked_anew = False
         self._timed: Health | None = None  # the hold that `_lasts_until` (monotonic) is of
         self._lasts_until = 0.0
@@ -84,6 +88,8 @@ class Standing:
         """Store what the account can do, when it changes and every REPORT_S."""
         if health is None:
             health = self.hold if self.hold and self.health.usable else self.health
+            if self.note and health.state is AccountState.READY:
+                health = replace(health, detail=self.note)
         key = (health, health.qr)
         if key != self._reported or timing.monotonic() - self._reported_at >= timing.REPORT_S:
             await self._db.timed(directory.report, self._account, health)

@@ -89,6 +89,7 @@ EVENTS: dict[str, str] = {
     "series.waited": "no run is made or left out: the clock may have jumped; it is believed after ten minutes",
     "series.failed": "a run could not be made for an unforeseen reason; it is tried again",
     "installation.interrupted": "an older database, or a long stop: campaigns wait for a person (cause, since, jobs)",
+    "clock.jumped": "nothing is claimed until it is right again, or for ten minutes (ahead_s: below 0: it is behind)",
     "heartbeat.failed": "noting that the installation runs failed unexpectedly; it is tried again",
     "job.confirmed": "a person said what becomes of a campaign that waited for that (choice, count, who)",
     "job.created": "a job was queued (total, duplicates, rejected)",

@@ -16,7 +16,7 @@ from daemon.delivery import claim, compose, moves, parts, timing
 from daemon.delivery.context import OURS, Context
 from daemon.delivery.lanes import Doubt, Lane
 from daemon.delivery.parts import Piece
-from daemon.delivery.refusals import Passed
+from daemon.delivery.refusals import Held, Passed
 from daemon.delivery.waits import Stopping
 from daemon.i18n.coded import Clause, Coded, refusal
 from daemon.models import Job, Message
@@ -79,6 +79,7 @@ class Send:
             in_hand=self._lanes.claimed,
             takes=context.takes,
         )
+        context.standing.note = refusal(Held.CLOCK_JUMPED) if context.clock_check.doubts else None
         for message, _ in claimed:
             self._lanes.open(message)
         self._lanes.trust([message for message, _ in claimed], asked_at)
@@ -86,6 +87,12 @@ class Send:
 
     def _composed(self, room: int, now: int, **terms: Any) -> list[tuple[Message, Outgoing | Exception]]:
         """On the database thread, at once: between two calls there would be a whole batch of moves."""
+        check = self._context.clock_check
+        if not check.believes(now):
+            return []
+        if check.anew:
+            claim.due_again_where_dated(self._context.account, now)
+            check.anew = False
         claimed = claim.claim(self._context.account, room, now=now, **terms)
         try:
             found: Sequence[Outgoing | Exception] = compose.several(self._context.settings, claimed)
