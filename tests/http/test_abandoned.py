@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from daemon.accounts import directory, pacing
 from daemon.campaigns import create
 from daemon.db import clock
@@ -16,6 +18,7 @@ from tests.http.conftest import KEY
 from tests.support.scripted import until
 
 
+@pytest.mark.usefixtures("hourly")
 async def test_a_message_without_a_sender_becomes_uncertain_when_http_starts(database, settings, aiohttp_client: Any):
     directory.open_account("default", 1)
     create.create(settings, create.Order("Hello", numbers=["+4915110000000"]), "test", clock.now_ms())
