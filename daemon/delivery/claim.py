@@ -114,14 +114,16 @@ def _due_again(account: str, now: int) -> None:
 
 def due_again_where_dated(account: str, now: int) -> None:
     """The same where each person has a date: those whom such a wait has led past theirs, which is over or near. It goes
-    through all that is queued, so it is not for every claim."""
+    through all that is queued of these campaigns, so it is not for every claim."""
     past = (Message.not_before > now + LONGEST_WAIT_MS + AHEAD_MS) & (Message.not_before > Message.not_after)
     past &= Message.not_after <= now + pacing.DAY_MS  # else it was tried while the clock had reached that far date
-    mine = (Job.account == account, Job.state.in_(sorted(OPEN)), Job.dated.is_null(False))
-    queued_past = Message.select().where(Message.job == Job.id, Message.state == State.PENDING, past)
+    mine, found = (Job.account == account, Job.state.in_(sorted(OPEN)), Job.dated.is_null(False)), list[int]()
     with available(), in_order():
-        jobs = [job_id for (job_id,) in tuples(Job.select(Job.id).where(*mine, peewee.fn.EXISTS(queued_past)))]
-    _set_due(jobs, now, past)
+        for (job_id,) in tuples(Job.select(Job.id).where(*mine)):
+            waits = (Message.job == job_id, Message.state == State.PENDING, past)
+            if tuples(Message.select(Message.id).where(*waits).order_by(Message.not_before.desc()).limit(1)):
+                found.append(job_id)
+    _set_due(found, now, past)
 
 
 def _set_due(jobs: list[int], now: int, which: Any) -> None:

@@ -93,7 +93,7 @@ def told(now: int) -> Told:
     counted = MetricPosition.select(MetricPosition.position).where(MetricPosition.history == Event._meta.table_name)
     lines = [position for (position,) in tuples(counted)]
     lines += _webhooks_at(Webhook.event, now)
-    oldest = _to_deliver()
+    oldest = _to_deliver(now)
     line = min([newest, *lines])
     if line < newest:
         with in_order():
@@ -104,14 +104,17 @@ def told(now: int) -> Told:
 
 def _webhooks_at(position: Any, now: int) -> list[int]:
     """Where the webhooks are that go on."""
-    goes_on = Webhook.disabled_at.is_null() | (Webhook.disabled_at > now - RETURNS_MS)
-    return [line for (line,) in tuples(Webhook.select(position).where(goes_on))]
+    return [line for (line,) in tuples(Webhook.select(position).where(_goes_on(now)))]
 
 
-def _to_deliver() -> list[int]:
-    """When the oldest happened that each webhook is still to be told, or may be asked to be told again."""
+def _goes_on(now: int) -> Any:
+    return Webhook.disabled_at.is_null() | (Webhook.disabled_at > now - RETURNS_MS)
+
+
+def _to_deliver(now: int) -> list[int]:
+    """When the oldest happened that each webhook that goes on is still to be told, or may be asked to be told again."""
     oldest = []
-    for (webhook_id,) in tuples(Webhook.select(Webhook.id)):
+    for (webhook_id,) in tuples(Webhook.select(Webhook.id).where(_goes_on(now))):
         for state in ("waiting", "dead"):
             theirs = (DeliveryRow.webhook == webhook_id, DeliveryRow.state == state)
             with in_order():
@@ -311,7 +314,7 @@ def happenings(now: int) -> int:
     always stays: SQLite would give its id out again. Not to be called in a transaction."""
     newest = Happening.select(peewee.fn.MAX(Happening.id)).scalar() or 0
     until = min([newest - 1, *_webhooks_at(Webhook.happening, now)])
-    before = min([now - HAPPENINGS_MS, *_to_deliver()])
+    before = min([now - HAPPENINGS_MS, *_to_deliver(now)])
     return chunks.delete(Happening, (Happening.at < before) & (Happening.id <= until), Happening.at)
 
 

@@ -36,8 +36,6 @@ log = structlog.get_logger()
 FILE = "epoch"
 LONG_MS = pacing.DAY_MS  # without any process: after that a person decides
 BEAT_MS = 5_000  # between two notes that somebody is there
-JUMP_MS = 65 * 60_000  # of the clock, that is not believed at once: more than an hour, by which people set one
-DOUBTED_MS = 600_000  # so long it is not
 ONE = 1  # the id of the only row
 
 
@@ -70,6 +68,7 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         self._file, self._url = settings.data_dir / FILE, settings.db_url
+        self._here_at: int | None = None  # how long this machine had run when this process has noted it last, ms
 
     def beat(self, now: int) -> None:
         """Note that the installation runs, at most once in BEAT_MS, and look whether it goes on where it stopped. To
@@ -80,8 +79,10 @@ class Presence:
         row = Installation.get_or_none(Installation.id == ONE)
         if not copied and row is not None and row.epoch >= known.epoch and 0 <= _passed(row, here) < BEAT_MS:
             return
+        stayed = self._here_at is not None and here.up_ms - self._here_at < LONG_MS
         with write():
-            epoch = _noted(known.epoch, copied, here)
+            epoch = _noted(known.epoch, copied, stayed, here)
+        self._here_at = here.up_ms
         raise_to(self._file, Mark(epoch, database))
 
 
@@ -90,12 +91,13 @@ def moment(now: int) -> Moment:
     return Moment(now, ownership.kernel(), round(timing.clock() * 1000))
 
 
-def _noted(known: int, copied: bool, moment: Moment) -> int:
-    """The new epoch; part of a transaction."""
+def _noted(known: int, copied: bool, stayed: bool, moment: Moment) -> int:
+    """The new epoch; part of a transaction. stayed: this process was there all the time, whatever the clock says that
+    another host has noted."""
     fresh = {"epoch": 0, "seen_at": 0, "boot": "", "up_ms": 0}
     Installation.insert(id=ONE, **fresh).on_conflict_ignore().execute()
     row = locked(Installation.select().where(Installation.id == ONE)).get()
-    cause = Cause.RESTORED if copied or row.epoch < known else _long_stop(row, moment)
+    cause = Cause.RESTORED if copied or row.epoch < known else None if stayed else _long_stop(row, moment)
     interrupted = {}
     if cause is not None:
         interrupted = {"interruption": cause, "interrupted_at": moment.now}
@@ -105,22 +107,13 @@ def _noted(known: int, copied: bool, moment: Moment) -> int:
         after_commit(partial(log.warning, "installation.interrupted", **told))
     epoch = max(row.epoch, known) + 1
     seen = {"seen_at": moment.now, "boot": moment.boot, "up_ms": moment.up_ms}
-    here = {} if _jumped(row, moment) else seen
     secret = {} if row.secret else {"secret": secrets.token_hex(32)}
-    Installation.update(epoch=epoch, **here, **interrupted, **secret).where(Installation.id == ONE).execute()
+    Installation.update(epoch=epoch, **seen, **interrupted, **secret).where(Installation.id == ONE).execute()
     return int(epoch)
 
 
 def _long_stop(row: Installation, moment: Moment) -> Cause | None:
     return Cause.LONG_STOPPED if row.seen_at and _passed(row, moment) >= LONG_MS else None
-
-
-def _jumped(row: Installation, moment: Moment) -> bool:
-    """Whether the clock has jumped just now. What was noted before stays until it is believed, so that a sender that is
-    started meanwhile doubts it as well."""
-    passed = moment.up_ms - row.up_ms
-    known = row.seen_at and moment.boot and row.boot == moment.boot and 0 <= passed < DOUBTED_MS
-    return bool(known) and abs(moment.now - row.seen_at - passed) > JUMP_MS
 
 
 def _passed(row: Installation, moment: Moment) -> int:

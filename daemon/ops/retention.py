@@ -43,8 +43,10 @@ def prune(settings: Settings, now: int) -> None:
     settle messages that were being sent when the last sender of their account went away, and those accepted and never
     delivered: they would stay in that state for ever. What an interrupted stop has left in the queue is cancelled.
     Counts by the second are merged where they are drawn by the minute."""
+    steady = keeping.steady(Beside.REST, now)
+    if steady:  # else leases may only look as if they were over
+        rescue.rescue(now)
     for work in (
-        rescue.rescue,
         sweeps.finish_stops,
         commands.prune,
         enqueue.sweep,
@@ -53,7 +55,7 @@ def prune(settings: Settings, now: int) -> None:
         unfinished_lists.sweep,
     ):
         work(now)
-    if keeping.steady(Beside.REST, now):
+    if steady:
         for aged in (
             receipts.expire_due,
             handovers.forget_minutes,

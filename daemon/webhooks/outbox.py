@@ -118,7 +118,9 @@ def feed(webhook_id: int, until: Position, owner: str, now: int) -> int:
     count, more = 0, True
     while more:
         row = WebhookRow.get_or_none(WebhookRow.id == webhook_id)
-        if row is None or row.disabled_at is not None or row.failures >= RESTS_AFTER:
+        if row is None or row.disabled_at is not None:
+            return count
+        if row.failures >= RESTS_AFTER and (count or _any_waits(webhook_id)):  # else there would be nothing to try
             return count
         if _ready(webhook_id, now) >= READY:
             return count
@@ -160,6 +162,12 @@ def _ready(webhook_id: int, now: int) -> int:
     with in_order():
         ordered = DeliveryRow.select(DeliveryRow.id).where(*due).order_by(DeliveryRow.due_at, DeliveryRow.id)
         return len(tuples(ordered.limit(READY)))  # not `count`, which leaves out the order
+
+
+def _any_waits(webhook_id: int) -> bool:
+    with in_order():
+        one = DeliveryRow.select(DeliveryRow.id).where(DeliveryRow.webhook == webhook_id, _waits())
+        return bool(tuples(one.order_by(DeliveryRow.due_at, DeliveryRow.id).limit(1)))
 
 
 def _waits() -> Any:

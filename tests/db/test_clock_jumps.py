@@ -11,9 +11,9 @@ import structlog.testing
 from daemon.accounts import ownership
 from daemon.campaigns import create
 from daemon.campaigns.draft_content import Dated
-from daemon.delivery import claim, job_moves, moves, timing
-from daemon.delivery.clock_check import ClockCheck
-from daemon.delivery.interruptions import BEAT_MS, DOUBTED_MS, JUMP_MS, Presence
+from daemon.delivery import claim, job_moves, moves, rescue, timing
+from daemon.delivery.clock_check import DOUBTED_MS, JUMP_MS, ClockCheck
+from daemon.delivery.interruptions import BEAT_MS, Presence
 from daemon.models import Installation, Job, Message
 from daemon.states import JobState
 from tests.support.hand import Hand, account, fresh, job_state, states
@@ -88,29 +88,40 @@ async def test_while_a_jump_is_doubted_nothing_is_claimed(bench: Any, machine: M
     assert late == (job_state(scheduled) != JobState.SCHEDULED)
 
 
-async def test_a_sender_that_is_started_meanwhile_doubts_it_as_well(bench: Any, machine: Machine) -> None:
-    """It knows when another process was last there, which a process that runs on does not write over."""
-    Presence(bench.settings).beat(machine.clock())
-    machine.clock.advance(YEAR_MS)
-    machine.passes(BEAT_MS)
-    Presence(bench.settings).beat(machine.clock())
-    due = bench.queue(1)
-    async with bench.sending(ScriptedTransport()):
+async def test_while_it_is_doubted_nobody_is_given_up(
+    bench: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody's lease looks as if it were over."""
+    rescued: list[int] = []
+    monkeypatch.setattr(rescue, "rescue", lambda now: rescued.append(now))
+    transport = ScriptedTransport()
+    async with bench.sending(transport) as (engine, _):
+        await until(lambda: rescued, "it looks for messages that nobody holds")
+        machine.clock.advance(YEAR_MS)
         await until(lambda: account().coded, "it waits")
-        assert ["pending"] == states(due)
-        machine.passes(DOUBTED_MS)
-        await until(lambda: job_state(due) == JobState.COMPLETED, "it goes on in the end")
+        rescued.clear()
+        engine._rescued_at, looks = -1e9, transport.count("health")
+        await until(lambda: transport.count("health") > looks + 20, "it looks at the account again and again")
+        assert [] == rescued
+        machine.clock.advance(-YEAR_MS)
+        engine._rescued_at = -1e9
+        await until(lambda: rescued, "it does so again")
 
 
-def test_the_new_time_is_noted_when_it_is_believed(hand: Hand, machine: Machine) -> None:
-    """Until then the old one stays; a jump of an hour is noted at once."""
-    presence, clock = Presence(hand.settings), machine.clock
-    presence.beat(clock())
-    for ms, passes_ms, noted in ((HOUR_MS, BEAT_MS, True), (YEAR_MS, BEAT_MS, False), (0, DOUBTED_MS, True)):
-        clock.advance(ms)
-        machine.passes(passes_ms)
-        presence.beat(clock())
-        assert noted == (Installation.get().seen_at == clock())
+def test_who_was_there_all_the_time_has_not_stopped_for_long(hand: Hand, machine: Machine) -> None:
+    """Whatever the clock says that another host has noted."""
+    ours, others = Presence(hand.settings), Presence(hand.settings)
+    job = hand.queue(1)
+    for boot in ("first boot", "second boot"):
+        machine.boot = boot
+        (ours if boot == "first boot" else others).beat(machine.clock())
+        machine.passes(BEAT_MS)
+    for presence, boot in ((others, "second boot"), (ours, "first boot"), (others, "second boot")):
+        machine.boot = boot
+        machine.passes(BEAT_MS)
+        machine.clock.advance(YEAR_MS)
+        presence.beat(machine.clock())
+        assert (machine.clock(), None) == (Installation.get().seen_at, Job.get_by_id(job.id).unconfirmed)
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,32 @@ def test_what_a_webhook_is_still_to_be_told_is_not_forgotten(desk: Desk) -> None
     assert 1 == forgetting.happenings(later)
 
 
+def test_what_a_webhook_that_is_disabled_for_long_waits_for_is_forgotten(desk: Desk) -> None:
+    """It is not told any more; others of the same kind went long ago."""
+    webhook_id = desk.webhook("job")
+    lifecycle.pause(desk.hand.queue(1).id, "ann", desk.hand.clock())
+    desk.feed(webhook_id)
+    WebhookRow.update(disabled_at=desk.hand.clock()).execute()
+    assert 0 == forgetting.happenings(desk.hand.clock() + forgetting.RETURNS_MS - 1)
+    assert 1 == forgetting.happenings(desk.hand.clock() + YEAR_MS)
+
+
+def test_a_webhook_of_which_nothing_waits_any_more_is_tried_with_what_comes(desk: Desk) -> None:
+    """All has failed for good: else nobody would ever learn that its receiver is back."""
+    webhook_id = desk.webhook("job")
+    for first in range(outbox.RESTS_AFTER):
+        desk.hand.queue(1, first=first)
+    desk.feed(webhook_id)
+    desk.round(webhook_id, FAILED)
+    desk.hand.clock.now = WebhookRow.get().rest_until + 6_000
+    desk.hand.queue(1, first=20)
+    assert (0, True) == (desk.feed(webhook_id), WebhookRow.get().failures >= outbox.RESTS_AFTER)
+    Delivery.update(state=Stage.DEAD).execute()
+    assert 1 == desk.feed(webhook_id)
+    assert 1 == len(desk.round(webhook_id))
+    assert 0 == WebhookRow.get().failures
+
+
 def test_a_webhook_that_is_gone_is_told_nothing_more(desk: Desk) -> None:
     """It says so by 410."""
     webhook_id = desk.webhook("job")

@@ -6,8 +6,7 @@ import pytest
 import structlog.testing
 
 from daemon.delivery import timing
-from daemon.delivery.clock_check import ClockCheck
-from daemon.delivery.interruptions import DOUBTED_MS, JUMP_MS
+from daemon.delivery.clock_check import DOUBTED_MS, JUMP_MS, ClockCheck
 from tests.conftest import NOW
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
