@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 
 from daemon import errors
-from daemon.states import Finding
+from daemon.states import AccountState, Finding
 from daemon.transports.protocol import Mark, Outgoing
 from standin.client import StandIn
 from tests.support.driving import ONCE, Driving, a_number
+from tests.support.rig import eventually
 
 HALF = "half a sentence by a person"
 
@@ -55,6 +58,26 @@ def test_text_that_is_given_back_does_not_stay_in_the_chat(driving: Driving, sta
 
     assert number in before
     assert number not in drafts(driving)
+
+
+@ONCE
+def test_the_first_line_of_ours_is_known_after_chrome_has_ended(driving: Driving, standin: StandIn) -> None:
+    """It ended while a message was being written: what stands there is no person's, whom the message would wait for."""
+    number = a_number()
+    message = Outgoing(number, "Dear Ann,\nit is tomorrow")
+    driving.prepare(message)
+    page: Any = driving.transport._page
+    page._composer.clear()
+    write(driving, "Dear Ann,")
+    eventually(lambda: "Dear Ann," == drafts(driving).get(number), what="WhatsApp keeps it")
+    with contextlib.suppress(WebDriverException):
+        page._surface._driver.execute_cdp_cmd("Browser.close", {})  # it writes down what a killed one may lose
+    eventually(lambda: not driving.transport._chrome.alive(), what="Chrome is gone")
+    driving.ensure()
+    driving.until(AccountState.READY)
+    assert "Dear Ann," == drafts(driving).get(number)
+    driving.send(number, message.text)
+    assert [message.text] == [each["text"] for each in driving.got(number)]
 
 
 def test_a_cancelled_preparation_leaves_no_text(driving: Driving, standin: StandIn) -> None:
@@ -116,11 +139,11 @@ def test_what_another_life_of_ours_has_written_is_ours(driving: Driving, standin
     page: Any = driving.transport._page
     for left in ("first line\nsecond line\nthird", "first line\nsecond line"):
         page._composer.fill(left)
-        page.leftovers._texts.clear()
+        page.leftovers.texts.clear()
         driving.prepare(Outgoing(number, "first line\nsecond line\nthird"))
 
     page._composer.fill("first line")
-    page.leftovers._texts.clear()
+    page.leftovers.texts.clear()
     page.leftovers._written = None
     with pytest.raises(errors.ChatInUse):
         driving.prepare(Outgoing(number, "first line\nsecond line\nthird"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -76,6 +76,7 @@ class BrowserTransport:
         self._operation = Operation()
         self._heard: deque[Heard] = deque()  # noted, and not yet asked for; survives a restart of Chrome
         self._ticks = OwnTicks()  # likewise
+        self._texts: OrderedDict[str, str] = OrderedDict()  # likewise, see Leftovers
 
     async def start(self) -> None:
         """See Transport.start. May be called again after BrowserLost."""
@@ -97,6 +98,7 @@ class BrowserTransport:
         folder = self._settings.data_dir
         page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S, folder)
         page.incoming.notes, page.incoming.ticks = self._heard, self._ticks
+        page.leftovers.texts = self._texts
         page.open()
         return page
 

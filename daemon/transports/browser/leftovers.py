@@ -1,7 +1,7 @@
 """Unsent text in composers: ours is removed, a person's is left alone.
 
 WhatsApp keeps a composer's text with the chat, even over restarts. We recognise our own text because we remember what
-was written where; after a restart, by comparing it with the message that is to go to that chat.
+was written where; after a restart of the sender, by comparing it with the message that is to go to that chat.
 """
 
 from __future__ import annotations
@@ -51,27 +51,27 @@ class Leftovers:
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
-        self._texts: OrderedDict[str, str] = OrderedDict()  # digits: what was written there and not sent
+        self.texts: OrderedDict[str, str] = OrderedDict()  # digits: what was written there and not sent
         self._written: Written | None = None
 
     def began(self, chat: Chat, text: str, *, files: bool) -> None:
         """Remember that `text` may be in the composer of `chat`, which is open, from now on."""
         self._written = Written(chat, text, files)
-        self._texts[chat.digits] = text
-        self._texts.move_to_end(chat.digits)
-        while len(self._texts) > KEPT:
-            self._texts.popitem(last=False)
+        self.texts[chat.digits] = text
+        self.texts.move_to_end(chat.digits)
+        while len(self.texts) > KEPT:
+            self.texts.popitem(last=False)
 
     def sent(self) -> None:
         """It has left the composer."""
         if self._written:
-            self._texts.pop(self._written.chat.digits, None)
+            self.texts.pop(self._written.chat.digits, None)
             self._written = None
 
     def ours(self, digits: str, draft: str, text: str | None = None) -> bool:
         """Whether `draft`, found in the chat with `digits`, is certainly ours. text: the message to be sent there."""
         found = _plain(_MARKER.sub("", draft))
-        written = self._texts.get(digits)
+        written = self.texts.get(digits)
         if not found or (written is not None and _plain(written).startswith(found)):
             return True
         if text is None:
@@ -97,7 +97,7 @@ class Leftovers:
                 return
             if self.ours(written.chat.digits, at["draft"]):
                 Box(self._surface, "composer").clear(written.chat.want())
-                self._texts.pop(written.chat.digits, None)
+                self.texts.pop(written.chat.digits, None)
                 log.info("composer.cleared")
 
     def without_marker(self, digits: str, before: str | None, after: str, want: Want | None) -> str:
