@@ -105,6 +105,16 @@ def test_what_runs_and_as_whom(rig: Rig, say: Prompt) -> None:
     assert "running as root" not in (rig.root / "run/supervisord.log").read_text()
 
 
+def test_what_it_writes_lies_in_its_own_folder(rig: Rig, say: Prompt) -> None:
+    """Also what a program of somebody's own says: each supervisord deletes such files at its start, wherever it finds
+    them, and in /tmp there are those of all that run on the machine."""
+    eventually(say.running, what="all run")
+    assert rig.daemon
+    written = [Path(each.path) for each in psutil.Process(rig.daemon.pid).open_files()]
+    assert [path for path in written if path.name.startswith("own-stdout---")]
+    assert [] == [path for path in written if not path.is_relative_to(rig.root)]
+
+
 def test_one_program_is_stopped_started_and_signalled(rig: Rig, say: Prompt) -> None:
     """stop, start, restart and signal reach the one that is named, and no other."""
     eventually(say.running, what="all run")
