@@ -11,12 +11,10 @@ from __future__ import annotations
 import structlog
 
 from daemon.delivery import interruptions, timing
+from daemon.delivery.interruptions import DOUBTED_MS, JUMP_MS
 from daemon.models import Installation
 
 log = structlog.get_logger()
-
-JUMP_MS = 65 * 60_000  # that is not believed at once: more than an hour, by which people set a clock
-DOUBTED_MS = 600_000  # so long it is not
 
 
 class ClockCheck:

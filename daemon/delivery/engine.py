@@ -64,7 +64,7 @@ class Engine:
             Send(context),
             follow,
         ]
-        self._rescued_at = 0.0
+        self._rescued_at = float("-inf")
         self._crashes = 0  # steps in a row that failed for an unforeseen reason
         self._beats = True
         self._told: dict[str, float] = {}  # kind: when a beat failed with it and that was told last
@@ -192,16 +192,22 @@ class Engine:
         """Once per lease: take back messages that no living sender holds, of any account, and cancel some of those that
         an interrupted stop has left."""
         if timing.monotonic() - self._rescued_at >= self.context.settings.lease_s:
+            await self._finish_stops()
             if await self._follow_clock():  # else everybody's lease may look as if it were over
                 await self.context.db.timed(rescue.rescue)
-            await self._take_over(sole=False, proved=self.context.transport.exclusive)
+                await self._take_over(sole=False, proved=self.context.transport.exclusive)
 
     async def _take_over_all(self) -> None:
         """Take over what an earlier sender of this account held: the account is ours by now, so that one has ended, or
         lost its lease, and hands nothing over any more."""
         tenure, exclusive = self.context.owning.tenure, self.context.transport.exclusive
         proved = tenure is not None and tenure.proved
+        await self._finish_stops()
         await self._take_over(sole=True, proved=exclusive and proved)
+
+    async def _finish_stops(self) -> None:
+        self._rescued_at = timing.monotonic()
+        await self.context.db.timed(sweeps.finish_stops, account=self.context.account, within_s=timing.SWEEP_S)
 
     async def _take_over(self, sole: bool, proved: bool) -> None:
         """A message that a dead sender of this account held as `sending` becomes doubtful here.
@@ -210,8 +216,6 @@ class Engine:
         where a doubtful message waits for a receipt anyway, and is never handed over again.
         """
         context = self.context
-        self._rescued_at = timing.monotonic()
-        await context.db.timed(sweeps.finish_stops, account=context.account, within_s=timing.SWEEP_S)
         taken = await context.db.timed(rescue.take_over, context.account, lease_ms=context.lease_ms, sole=sole)
         for message in taken:
             lane = context.lanes.open(message)

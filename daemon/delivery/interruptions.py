@@ -36,6 +36,8 @@ log = structlog.get_logger()
 FILE = "epoch"
 LONG_MS = pacing.DAY_MS  # without any process: after that a person decides
 BEAT_MS = 5_000  # between two notes that somebody is there
+JUMP_MS = 65 * 60_000  # of the clock, that is not believed at once: more than an hour, by which people set one
+DOUBTED_MS = 600_000  # so long it is not
 ONE = 1  # the id of the only row
 
 
@@ -68,7 +70,7 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         self._file, self._url = settings.data_dir / FILE, settings.db_url
-        self._here_at: int | None = None  # how long this machine had run when this process has noted it last, ms
+        self._here: Moment | None = None  # when this process was there last, by a clock that had not jumped
 
     def beat(self, now: int) -> None:
         """Note that the installation runs, at most once in BEAT_MS, and look whether it goes on where it stopped. To
@@ -78,11 +80,12 @@ class Presence:
         copied = known.database not in (0, database)
         row = Installation.get_or_none(Installation.id == ONE)
         if not copied and row is not None and row.epoch >= known.epoch and 0 <= _passed(row, here) < BEAT_MS:
+            self._here = here
             return
-        stayed = self._here_at is not None and here.up_ms - self._here_at < LONG_MS
         with write():
-            epoch = _noted(known.epoch, copied, stayed, here)
-        self._here_at = here.up_ms
+            epoch = _noted(known.epoch, copied, self._here, here)
+        if not _jumped(self._here, here):
+            self._here = here
         raise_to(self._file, Mark(epoch, database))
 
 
@@ -91,12 +94,13 @@ def moment(now: int) -> Moment:
     return Moment(now, ownership.kernel(), round(timing.clock() * 1000))
 
 
-def _noted(known: int, copied: bool, stayed: bool, moment: Moment) -> int:
-    """The new epoch; part of a transaction. stayed: this process was there all the time, whatever the clock says that
-    another host has noted."""
+def _noted(known: int, copied: bool, before: Moment | None, moment: Moment) -> int:
+    """The new epoch; part of a transaction. before: when this process was there last."""
     fresh = {"epoch": 0, "seen_at": 0, "boot": "", "up_ms": 0}
     Installation.insert(id=ONE, **fresh).on_conflict_ignore().execute()
     row = locked(Installation.select().where(Installation.id == ONE)).get()
+    # Whoever was there all the time knows that nothing has stopped, whatever a clock says that another host has noted.
+    stayed = before is not None and moment.up_ms - before.up_ms < LONG_MS
     cause = Cause.RESTORED if copied or row.epoch < known else None if stayed else _long_stop(row, moment)
     interrupted = {}
     if cause is not None:
@@ -107,13 +111,24 @@ def _noted(known: int, copied: bool, stayed: bool, moment: Moment) -> int:
         after_commit(partial(log.warning, "installation.interrupted", **told))
     epoch = max(row.epoch, known) + 1
     seen = {"seen_at": moment.now, "boot": moment.boot, "up_ms": moment.up_ms}
+    if row.seen_at and moment.boot and row.boot == moment.boot:
+        before = Moment(row.seen_at, row.boot, row.up_ms)
+    # What was noted before a jump stays until it is believed: a sender that is started meanwhile doubts it as well.
+    here = {} if _jumped(before, moment) else seen
     secret = {} if row.secret else {"secret": secrets.token_hex(32)}
-    Installation.update(epoch=epoch, **seen, **interrupted, **secret).where(Installation.id == ONE).execute()
+    Installation.update(epoch=epoch, **here, **interrupted, **secret).where(Installation.id == ONE).execute()
     return int(epoch)
 
 
 def _long_stop(row: Installation, moment: Moment) -> Cause | None:
     return Cause.LONG_STOPPED if row.seen_at and _passed(row, moment) >= LONG_MS else None
+
+
+def _jumped(before: Moment | None, moment: Moment) -> bool:
+    """Whether the clock has jumped since then, and just now. before: of this machine, since the same start."""
+    if before is None or not 0 <= (passed := moment.up_ms - before.up_ms) < DOUBTED_MS:
+        return False
+    return abs(moment.now - before.now - passed) > JUMP_MS
 
 
 def _passed(row: Installation, moment: Moment) -> int:

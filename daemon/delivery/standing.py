@@ -28,7 +28,7 @@ class Standing:
         self._timed: Health | None = None  # the hold that `_lasts_until` (monotonic) is of
         self._lasts_until = 0.0
         self._reported: tuple[Health, str | None] | None = None
-        self._looked_at = self._reported_at = 0.0
+        self._looked_at = self._reported_at = float("-inf")
 
     @property
     def usable(self) -> bool:
@@ -52,7 +52,7 @@ class Standing:
 
     def look_soon(self) -> None:
         """Something may have changed: look again before anything else."""
-        self._looked_at = 0.0
+        self._looked_at = float("-inf")
 
     def no_longer(self, hold: Hold) -> None:
         """End the sender's own hold, if it is this one."""

@@ -80,6 +80,22 @@ def test_the_first_line_of_ours_is_known_after_chrome_has_ended(driving: Driving
     assert [message.text] == [each["text"] for each in driving.got(number)]
 
 
+@ONCE
+def test_of_what_was_sent_when_chrome_ended_nothing_is_ours_any_more(driving: Driving, standin: StandIn) -> None:
+    """It is found out later: a greeting that a person has begun since is not taken for the first words of it."""
+    number, text = a_number(), "Hello Ann, it is tomorrow"
+    message = Outgoing(number, text)
+    mark = driving.prepare(message)
+    page: Any = driving.transport._page
+    driving.run(driving.transport.hand_over(message, mark))
+    page.leftovers.texts[number.removeprefix("+")] = text  # as where Chrome has ended before the tick came
+    assert Finding.SENT is driving.run(driving.transport.look_up(message, mark)).finding
+    write(driving, "Hello")
+    with pytest.raises(errors.ChatInUse):
+        driving.prepare(Outgoing(number, "Another message"))
+    page._composer.clear()
+
+
 def test_a_cancelled_preparation_leaves_no_text(driving: Driving, standin: StandIn) -> None:
     """SIGTERM while it is composed, or while a word of ours proves whose chat it is."""
     number = a_number()

@@ -12,8 +12,8 @@ from daemon.accounts import ownership
 from daemon.campaigns import create
 from daemon.campaigns.draft_content import Dated
 from daemon.delivery import claim, job_moves, moves, rescue, timing
-from daemon.delivery.clock_check import DOUBTED_MS, JUMP_MS, ClockCheck
-from daemon.delivery.interruptions import BEAT_MS, Presence
+from daemon.delivery.clock_check import ClockCheck
+from daemon.delivery.interruptions import BEAT_MS, DOUBTED_MS, JUMP_MS, Presence
 from daemon.models import Installation, Job, Message
 from daemon.states import JobState
 from tests.support.hand import Hand, account, fresh, job_state, states
@@ -104,24 +104,56 @@ async def test_while_it_is_doubted_nobody_is_given_up(
         await until(lambda: transport.count("health") > looks + 20, "it looks at the account again and again")
         assert [] == rescued
         machine.clock.advance(-YEAR_MS)
-        engine._rescued_at = -1e9
+        engine._rescued_at = float("-inf")
         await until(lambda: rescued, "it does so again")
 
 
-def test_who_was_there_all_the_time_has_not_stopped_for_long(hand: Hand, machine: Machine) -> None:
-    """Whatever the clock says that another host has noted."""
+async def test_a_sender_that_is_started_meanwhile_doubts_it_as_well(bench: Any, machine: Machine) -> None:
+    """It knows when another process was last there, which a process that runs on does not write over."""
+    Presence(bench.settings).beat(machine.clock())
+    machine.clock.advance(YEAR_MS)
+    machine.passes(BEAT_MS)
+    Presence(bench.settings).beat(machine.clock())
+    due = bench.queue(1)
+    async with bench.sending(ScriptedTransport()):
+        await until(lambda: account().coded, "it waits")
+        assert ["pending"] == states(due)
+        machine.passes(DOUBTED_MS)
+        await until(lambda: job_state(due) == JobState.COMPLETED, "it goes on in the end")
+
+
+def test_the_new_time_is_noted_when_it_is_believed(hand: Hand, machine: Machine) -> None:
+    """Until then the old one stays, also where another machine has noted it; a jump of an hour is noted at once."""
+    presence, other, clock = Presence(hand.settings), Presence(hand.settings), machine.clock
+    presence.beat(clock())
+    for ms, passes_ms, noted in ((HOUR_MS, BEAT_MS, True), (YEAR_MS, BEAT_MS, False), (0, DOUBTED_MS, True)):
+        machine.boot = "another boot"
+        other.beat(clock())
+        clock.advance(ms)
+        machine.passes(passes_ms)
+        machine.boot = "a boot"
+        presence.beat(clock())
+        assert noted == (Installation.get().seen_at == clock())
+
+
+@pytest.mark.parametrize("seen_by_others_ms", [0, BEAT_MS])
+def test_who_was_there_all_the_time_has_not_stopped_for_long(
+    hand: Hand, machine: Machine, seen_by_others_ms: int
+) -> None:
+    """Whatever the clock says that another host has noted, and however seldom they had anything to note themselves."""
     ours, others = Presence(hand.settings), Presence(hand.settings)
     job = hand.queue(1)
-    for boot in ("first boot", "second boot"):
-        machine.boot = boot
-        (ours if boot == "first boot" else others).beat(machine.clock())
-        machine.passes(BEAT_MS)
+    ours.beat(machine.clock())
+    machine.boot = "second boot"
+    machine.passes(seen_by_others_ms)
+    others.beat(machine.clock())
+    machine.passes(BEAT_MS)
     for presence, boot in ((others, "second boot"), (ours, "first boot"), (others, "second boot")):
         machine.boot = boot
         machine.passes(BEAT_MS)
         machine.clock.advance(YEAR_MS)
         presence.beat(machine.clock())
-        assert (machine.clock(), None) == (Installation.get().seen_at, Job.get_by_id(job.id).unconfirmed)
+        assert Job.get_by_id(job.id).unconfirmed is None
 
 
 @pytest.mark.parametrize(

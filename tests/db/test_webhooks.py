@@ -252,6 +252,7 @@ def test_what_a_webhook_that_is_disabled_for_long_waits_for_is_forgotten(desk: D
     webhook_id = desk.webhook("job")
     lifecycle.pause(desk.hand.queue(1).id, "ann", desk.hand.clock())
     desk.feed(webhook_id)
+    desk.hand.clock.advance(2 * outbox.DAY_MS)
     WebhookRow.update(disabled_at=desk.hand.clock()).execute()
     assert 0 == forgetting.happenings(desk.hand.clock() + forgetting.RETURNS_MS - 1)
     assert 1 == forgetting.happenings(desk.hand.clock() + YEAR_MS)

@@ -16,12 +16,13 @@ from daemon.auth import passwords, sessions, users
 from daemon.config import Settings
 from daemon.db import clock
 from daemon.http import make_app
-from daemon.ops import retention
+from daemon.ops import audit_upkeep, heartbeat, mailing, measuring, repeating, retention
 from daemon.pages import working
 from daemon.server import access
 from daemon.server.access import TOKEN_HEADER
 from daemon.server.visitors import COOKIE, SAFE
 from daemon.states import Role
+from daemon.webhooks.dispatch import Dispatcher
 
 KEY = "a-key-for-tests-0123456789"
 
@@ -129,19 +130,20 @@ async def member(settings: Settings, database: str, aiohttp_client: Callable[...
 
 
 @pytest.fixture
-def hourly() -> None:
-    """For tests of what is done each hour: an application does it at its start as well."""
+def beside() -> None:
+    """For tests of what an application does beside the requests: at its start, and then every few seconds, or hours."""
 
 
 @pytest.fixture(autouse=True)
-def _hourly_work_is_left_out(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """It took a quarter of the time of those that do not ask for it."""
+def _nothing_is_done_beside(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """It took half of the time of those that do not ask for it."""
 
     async def nothing(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    if "hourly" not in request.fixturenames:
-        monkeypatch.setattr(retention, "run", nothing)
+    if "beside" not in request.fixturenames:
+        for each in (audit_upkeep, heartbeat, mailing, repeating, retention, Dispatcher, measuring.Measuring):
+            monkeypatch.setattr(each, "run", nothing)
 
 
 @pytest.fixture(autouse=True)

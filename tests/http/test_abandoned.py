@@ -18,7 +18,7 @@ from tests.http.conftest import KEY
 from tests.support.scripted import until
 
 
-@pytest.mark.usefixtures("hourly")
+@pytest.mark.usefixtures("beside")
 async def test_a_message_without_a_sender_becomes_uncertain_when_http_starts(database, settings, aiohttp_client: Any):
     directory.open_account("default", 1)
     create.create(settings, create.Order("Hello", numbers=["+4915110000000"]), "test", clock.now_ms())

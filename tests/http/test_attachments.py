@@ -207,7 +207,7 @@ async def test_a_draft_goes_on_only_without_such_a_file(member, settings):
     assert 0 == Template.select().count()
 
 
-@pytest.mark.usefixtures("hourly")
+@pytest.mark.usefixtures("beside")
 async def test_what_a_killed_upload_has_left_is_swept(settings: Any, database: str) -> None:
     """At the start and every hour; an upload that bytes still come for is left alone, and so is what was kept."""
     old, ahead, young = (uploads.new_part(settings) for _ in range(3))

@@ -140,7 +140,7 @@ async def test_what_a_chat_looked_like_is_for_those_who_may_decide(
     assert (200 if may else 403) == picture.status
 
 
-@pytest.mark.usefixtures("hourly")
+@pytest.mark.usefixtures("beside")
 async def test_what_is_too_old_is_deleted_beside_the_requests(
     settings: Settings, database: str, lost: list[Message], aiohttp_client: Any
 ) -> None:

@@ -56,6 +56,7 @@ async def settle(api: Any, webhook_id: int) -> list[dict[str, Any]]:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.usefixtures("beside")
 async def test_a_sent_message_is_told_signed(api: Any, settings: Settings, receiver: Receiver) -> None:
     """From the hook to the receiver's library, in order, with the number that is needed to match the person."""
     made = await api.post("/webhooks", {"url": receiver.url, "events": ["message.sent", "job"]})
@@ -101,6 +102,7 @@ async def test_both_secrets_sign_while_one_is_replaced(api: Any, receiver: Recei
     assert all(len(Webhook(each)._whsecret) == 32 for each in (made["secret"], newest["secret"]))
 
 
+@pytest.mark.usefixtures("beside")
 async def test_what_fails_comes_later_and_what_is_about_the_same_waits(
     api: Any, settings: Settings, receiver: Receiver
 ) -> None:
@@ -225,6 +227,7 @@ def test_each_webhook_has_its_share() -> None:
     assert [16, 16, 12, 1, 1] == [dispatch.share(count) for count in (1, 4, 5, 50, 100)]
 
 
+@pytest.mark.usefixtures("beside")
 async def test_a_webhook_is_changed_disabled_and_deleted(api: Any, settings: Settings, receiver: Receiver) -> None:
     """Disabled it is told nothing; enabled again it goes on where it was."""
     made = await api.post("/webhooks", {"url": receiver.url, "events": ["job.paused"], "name": "CRM"})

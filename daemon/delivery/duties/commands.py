@@ -18,7 +18,7 @@ class Commands:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._asked_at, self._woken = 0.0, 0
+        self._asked_at, self._woken = float("-inf"), 0
 
     async def run(self) -> bool:
         """Carry out a command if there is one."""
@@ -31,7 +31,7 @@ class Commands:
             return False
         if context.lanes.sending:  # a command needs the transport for itself: nothing new is claimed before
             await context.lanes.some_end()
-            self._asked_at = 0.0
+            self._asked_at = float("-inf")
             return True
         command = await context.db.timed(commands.take, context.account, context.lanes.empty)
         if command is None:

@@ -17,6 +17,7 @@ import structlog
 from selenium.common.exceptions import StaleElementReferenceException
 
 from daemon import errors
+from daemon.states import E164
 from daemon.transports import parts
 from daemon.transports.browser.bridge import Interrupted, Surface
 from daemon.transports.browser.chat import Chat, Want
@@ -67,6 +68,10 @@ class Leftovers:
         if self._written:
             self.texts.pop(self._written.chat.digits, None)
             self._written = None
+
+    def forget(self, number: E164) -> None:
+        """What was written to them last has been sent, as was found out later."""
+        self.texts.pop(re.sub(r"\D", "", number), None)
 
     def ours(self, digits: str, draft: str, text: str | None = None) -> bool:
         """Whether `draft`, found in the chat with `digits`, is certainly ours. text: the message to be sent there."""

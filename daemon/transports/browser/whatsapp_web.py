@@ -21,7 +21,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from daemon import errors
 from daemon.i18n.coded import refusal
-from daemon.states import E164, AccountState, Ack
+from daemon.states import E164, AccountState, Ack, Finding
 from daemon.transports.browser import structure
 from daemon.transports.browser.bridge import Interrupted, Operation, Surface, mask
 from daemon.transports.browser.chat import Chat
@@ -350,7 +350,10 @@ class Page:
         """See Transport.look_up."""
         self.discard()
         self._surface.own = own_names(message)
-        return self._looking_back.look_up(message, mark, operation, self._handed)
+        found = self._looking_back.look_up(message, mark, operation, self._handed)
+        if found.finding is Finding.SENT:  # it has left the composer: what is found there from now on is a person's
+            self.leftovers.forget(message.number)
+        return found
 
 
 def _require_same(back: dict[str, Any], chat: Chat) -> None:
