@@ -23,7 +23,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.rig import Rig, eventually
 
-UNPACKED = ROOT / ".venv" / "debian"  # by scripts/prepare
+UNPACKED = ROOT / "run" / "debian"  # by scripts/prepare
 MANY, HALF = 60, 20
 PLANTED = {  # each in some place of what the two processes are given
     "text": "Liebe Quittenfreundin", "name": "Zwetschge", "number": "4915199988877", "note": "Stachelbeere",

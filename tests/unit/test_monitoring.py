@@ -82,7 +82,7 @@ def test_the_documentation_has_all_metrics() -> None:
 
 def promtool() -> str:
     """Where it is. Missing: the test is skipped, and fails where CI is set."""
-    found = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT / '.venv' / 'debian' / 'usr' / 'bin'}")
+    found = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT / 'run' / 'debian' / 'usr' / 'bin'}")
     if found is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("promtool is missing: scripts/test fetches it")
     return str(found)
