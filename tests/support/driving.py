@@ -25,8 +25,8 @@ QUICK: dict[str, Any] = {
     "linked": True, "boot_ms": 50, "loading_ms": 20, "qr_canvas_ms": 50, "existence_ms": 0, "modal_delay_ms": 25,
     "modal_min_ms": 0, "rows_ms": 0, "send_ms": 0, "ack_ms": 10,
 }  # fmt: skip
-#: For tests of what does not depend on how the page is built: they need no second generation.
-ONCE = pytest.mark.parametrize("shared", ["B"], indirect=True)
+#: For tests of what does not depend on how the page is built: they run on the newer generation, as most do.
+ONCE = pytest.mark.parametrize("shared", ["C"], indirect=True)
 _numbers = itertools.count(4915112300000)
 
 
