@@ -5,6 +5,7 @@ Every answer that is an error becomes a Failure with its own sentence and an exi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import ssl
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,8 +24,10 @@ from daemon.cli.exits import Exit, Failure
 
 PATIENCE_S = 60.0  #: for one answer
 SLOW_S = 900.0  #: for one that reads a file, or goes through all of a large campaign
-TRIES = 4  #: of a request that may be repeated safely
-BETWEEN_S = 0.5  #: before the second of them; doubled before each further one
+AGAIN_S = 60.0  #: how long a request that may be repeated safely is repeated after its first failure
+SOON_S = 10.0  #: the same where it cannot have arrived: nobody listens there, as while http restarts
+BETWEEN_S = 0.5  #: before the second try; doubled before each further one
+LONGEST_S = 8.0  #: between two tries
 CHUNK = 256 * 1024
 STDIN = Path("-")  #: in place of a file's name: the input
 EXITS = {
@@ -33,9 +37,15 @@ EXITS = {
     429: Exit.BUSY,
     503: Exit.BUSY,
 }
+PASSING = frozenset({Exit.UNREACHABLE, Exit.BUSY})  #: what may be over when it is asked again
+DOUBT = "Whether it was done is not certain: look before you repeat it."
 STANDARD = frozenset({"type", "title", "status", "detail", "code"})  # of an error; the rest are its own members
 
 Query = Mapping[str, object]
+
+
+class Unanswered(Failure):
+    """The request went out, and nothing came back that says what became of it: it may have been done."""
 
 
 @dataclass(frozen=True)
@@ -80,38 +90,53 @@ class Client:
         """The JSON of the answer. Raises Failure."""
         data = None if body is None else json.dumps(body).encode()
         given = dict(headers or {}) | ({} if data is None else {"Content-Type": "application/json"})
-        with self._answer(method, path, data, query, given, patience) as answer:
-            return self._json(answer.read())
+        return self._json(self._whole(method, path, data, query, given, patience)[1])
 
     def changed(self, path: str, tag: str, wait: int) -> tuple[Any | None, str]:
         """What is there once it differs from what has that ETag ("": at once), and its ETag; None where it is still the
         same after `wait` seconds."""
         headers = {"If-None-Match": tag} if tag else {}
-        with self._answer("GET", path, None, {"wait": wait} if tag else None, headers, wait + PATIENCE_S) as answer:
-            data = answer.read()
-            return (None if answer.status == 304 else self._json(data)), answer.headers.get("ETag") or ""
+        asked = {"wait": wait} if tag else None
+        answer, data = self._whole("GET", path, None, asked, headers, wait + PATIENCE_S)
+        return (None if answer.status == 304 else self._json(data)), answer.headers.get("ETag") or ""
 
-    def once(self, path: str, body: object, key: str = "", query: Query | None = None) -> Any:
-        """Like `call` with POST. Where no answer comes it is asked again: with an Idempotency-Key, it is done once."""
-        headers = {"Idempotency-Key": key or secrets.token_hex(16)}
-        for tried in range(1, TRIES + 1):
+    def once(self, path: str, body: object, key: str = "", query: Query | None = None, doubt: str = DOUBT) -> Any:
+        """Like `call` with POST. Where no answer comes it is asked again: with an Idempotency-Key, it is done once.
+
+        doubt: what is said where it may have been done when this gives up.
+        """
+        key = key or secrets.token_hex(16)
+        began: float | None = None
+        pause, unsure = BETWEEN_S, False
+        while True:
             try:
-                return self.call("POST", path, body, query=query, headers=headers, patience=SLOW_S)
+                return self.call("POST", path, body, query=query, headers={"Idempotency-Key": key}, patience=SLOW_S)
             except Failure as failure:
-                if failure.exit_code not in (Exit.UNREACHABLE, Exit.BUSY) or tried == TRIES:
+                unsure = unsure or isinstance(failure, Unanswered)
+                now = time.monotonic()
+                began = now if began is None else began
+                patience = AGAIN_S if unsure or failure.exit_code is Exit.BUSY else SOON_S
+                if failure.exit_code not in PASSING or now + pause > began + patience:
+                    if unsure and failure.exit_code in PASSING | {Exit.NOT_AUTHORISED}:
+                        members = failure.members | {"idempotency_key": key}
+                        raise Unanswered(failure.code, f"{failure} {doubt}", failure.exit_code, members) from None
                     raise
-                time.sleep(BETWEEN_S * 2 ** (tried - 1))
-        raise AssertionError
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_S)
 
-    def upload(self, path: str, file: Path, fields: Mapping[str, str], name: str = "") -> Any:
-        """Send a file as the part `file` of a form, behind the fields. Raises Failure."""
+    def upload(self, path: str, file: Path, fields: Mapping[str, str], name: str = "", key: str = "") -> Any:
+        """Send a file as the part `file` of a form, behind the fields. Raises Failure.
+
+        key: with it the same file with the same fields is stored once, and has one id however often it is sent.
+        """
         try:
             with file.open("rb") as opened:
-                return self._form(path, opened, file.stat().st_size, name or file.name, fields)
+                own = key and _own_key(key, path, name or file.name, fields, opened)
+                return self._form(path, opened, file.stat().st_size, name or file.name, fields, own)
         except OSError as error:
             raise unreadable(file, error) from None
 
-    def _form(self, path: str, file: IO[bytes], size: int, name: str, fields: Mapping[str, str]) -> Any:
+    def _form(self, path: str, file: IO[bytes], size: int, name: str, fields: Mapping[str, str], key: str) -> Any:
         mark = secrets.token_hex(16)
         head = "".join(
             f'--{mark}\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{value}\r\n'
@@ -130,9 +155,8 @@ class Client:
         headers = {
             "Content-Type": f"multipart/form-data; boundary={mark}",
             "Content-Length": str(len(begin) + size + len(end)),
-        }
-        with self._answer("POST", path, parts(), None, headers, SLOW_S) as answer:
-            return self._json(answer.read())
+        } | ({"Idempotency-Key": key} if key else {})
+        return self._json(self._whole("POST", path, parts(), None, headers, SLOW_S)[1])
 
     def download(self, path: str, query: Query | None = None) -> Iterator[bytes]:
         """A file, in pieces; it is whole when this ends without a Failure."""
@@ -163,6 +187,22 @@ class Client:
             except (OSError, HTTPException, UnicodeError):
                 return
 
+    def _whole(
+        self,
+        method: str,
+        path: str,
+        data: bytes | Iterable[bytes] | None,
+        query: Query | None,
+        headers: Mapping[str, str],
+        patience: float,
+    ) -> tuple[HTTPResponse, bytes]:
+        """The answer, which is no error, and all of its body. Raises Failure."""
+        with self._answer(method, path, data, query, headers, patience) as answer:
+            try:
+                return answer, answer.read()
+            except (OSError, HTTPException) as error:
+                raise self._unreachable(error, sent=True) from None
+
     @contextmanager
     def _answer(
         self,
@@ -176,16 +216,18 @@ class Client:
         """The answer, which is no error. Raises Failure."""
         asked = {name: _plain(value) for name, value in (query or {}).items() if value not in (None, "")}
         target = self._prefix + path + (f"?{urlencode(asked)}" if asked else "")
-        connection = self._connection(patience)
+        connection, sent = self._connection(patience), False
         try:
             try:
+                connection.connect()
+                sent = True
                 own = {"X-API-KEY": self._key} if self._key else {}
                 connection.request(method, target, data, {"Accept": "application/json", **own, **headers})
                 answer = connection.getresponse()
                 fine = answer.status < 300 or answer.status == 304  # no redirect is followed: the key would go along
                 failed = None if fine else self._refusal(answer.status, answer.read())
             except (OSError, HTTPException, UnicodeError) as error:
-                raise self._unreachable(error) from None
+                raise self._unreachable(error, sent) from None
             if failed is not None:
                 raise failed
             yield answer
@@ -214,17 +256,16 @@ class Client:
 
     def _stranger(self, status: int | None = None) -> Failure:
         what = f" ({status})" if status else ""
-        return Failure(
-            "not_wasender",
-            f"What answers at {self.url} is not wasender{what}: check the address.",
-            Exit.UNREACHABLE,
-        )
+        sentence = f"What answers at {self.url} is not wasender{what}: check the address."
+        # A web server in front answers so where wasender has died over the request.
+        kind = Unanswered if status is None or status >= 500 else Failure
+        return kind("not_wasender", sentence, Exit.UNREACHABLE)
 
-    def _unreachable(self, error: Exception) -> Failure:
+    def _unreachable(self, error: Exception, sent: bool) -> Failure:
+        """sent: whether the request may have arrived."""
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return Failure(
-            "unreachable", f"wasender does not answer at {self.url} ({why}): {self._advice}.", Exit.UNREACHABLE
-        )
+        sentence = f"wasender does not answer at {self.url} ({why}): {self._advice}."
+        return (Unanswered if sent else Failure)("unreachable", sentence, Exit.UNREACHABLE)
 
 
 def unreadable(file: Path, error: OSError) -> Failure:
@@ -242,6 +283,14 @@ def read_text(file: Path) -> str:
         raise unreadable(file, error) from None
     except UnicodeDecodeError:
         raise Failure("file_unreadable", f"{file} is not UTF-8: save it as UTF-8.") from None
+
+
+def _own_key(key: str, path: str, name: str, fields: Mapping[str, str], file: BufferedReader) -> str:
+    """An upload's Idempotency-Key, of an order's: another file, or the same read otherwise, has another one, so that an
+    order that was refused can be corrected."""
+    content = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return hashlib.sha256(json.dumps([key, path, name, dict(fields), content]).encode()).hexdigest()
 
 
 def segment(name: object) -> str:

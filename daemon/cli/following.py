@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import typer
 
-from daemon.cli.client import Client
+from daemon.cli.client import PASSING, Client
 from daemon.cli.exits import Exit, Failure, Interrupted
 from daemon.cli.output import document, output, printable
 from daemon.cli.words import counts, ended, instant, of_people, state_of
 
 WAIT_S = 30  #: for a change, before it is asked again
+AGAIN_S = 300.0  #: how long it is asked again where no answer comes: a restart or an update of wasender takes less
+BETWEEN_S = 2.0  #: before it is asked again
 OVER = frozenset({"completed", "stopped"})
 BADLY = ("failed", "uncertain", "expired", "cancelled")  # counts that keep an end from being a good one
 Job = Mapping[str, Any]
 
 
-def changes(client: Client, job_id: int) -> Iterator[dict[str, Any]]:
-    """The job as it is, and then whenever it is different, until it is over."""
-    tag = ""
+def changes(client: Client, job_id: int, queued: bool = False) -> Iterator[dict[str, Any]]:
+    """The job as it is, and then whenever it is different, until it is over. queued: it was made just now, so that
+    somebody was there who answers. Raises Failure."""
+    tag, known = "", queued
+    silent: float | None = None  # since when there is no answer
     while True:
-        job, tag = client.changed(f"/jobs/{job_id}", tag, WAIT_S)
+        try:
+            job, tag = client.changed(f"/jobs/{job_id}", tag, WAIT_S)
+        except Failure as failure:
+            if not known or failure.exit_code not in PASSING:
+                raise
+            now = time.monotonic()
+            if silent is None:
+                silent = now
+                output.note(f"{failure} Asking again.")
+            if now > silent + AGAIN_S:
+                sentence = f"{failure} Job {job_id} is not ended by that: `wasender status {job_id}` shows it."
+                raise Failure(failure.code, sentence, failure.exit_code, failure.members) from None
+            time.sleep(BETWEEN_S)
+            continue
+        known, silent = True, None
         if job is not None:
             yield job
             if job["status"] in OVER and not ahead(job):
@@ -55,10 +74,10 @@ def _name(job: Job) -> str:
 
 
 def wait(client: Client, job_id: int) -> dict[str, Any]:
-    """The job once it is over; meanwhile progress is drawn, if somebody looks on."""
+    """The job, which was queued just now, once it is over; meanwhile progress is drawn, if somebody looks on."""
     job: dict[str, Any] = {}
     with _bar() as bar:
-        for job in changes(client, job_id):
+        for job in changes(client, job_id, queued=True):
             bar.show(job)
     return job
 
@@ -94,9 +113,12 @@ def judge(job: Job) -> None:
 
 @contextmanager
 def left_alone(job_id: int) -> Iterator[None]:
-    """Ctrl-C ends the waiting, and nothing else."""
+    """Ctrl-C ends the waiting, and nothing else. Every Failure has the job's id."""
     try:
         yield
+    except Failure as failure:
+        failure.members["job_id"] = job_id
+        raise
     except KeyboardInterrupt:
         raise Interrupted(
             f"Waiting has ended; job {job_id} goes on. `wasender status {job_id}` shows it, "

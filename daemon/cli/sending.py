@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from daemon.cli.paging import everything
 from daemon.cli.target import command, target
 from daemon.cli.words import instant, moment, of_people
 
+LONGEST_KEY = 255  #: that the API takes
 SHOWN = 10  #: rows that are named, of those left out
 
 
@@ -78,6 +81,7 @@ def send(
 
     Example: wasender send --number +4930231250 --message Hello --wait
     """
+    key = _key(idempotency_key)
     text = _text(message, message_file, template, cloud_template)
     filled = _values(value or [], values, cloud_template)
     client = target.client()
@@ -97,9 +101,10 @@ def send(
     else:
         order |= _message(client, text, template)
     said = {"phone_column": phone_column, "sheet": sheet, "encoding": encoding, "country": country}
-    people = _people(client, file, number or [], people_list, {each: value for each, value in said.items() if value})
+    said = {each: value for each, value in said.items() if value}
+    people = _people(client, file, number or [], people_list, said, key)
     if attach:
-        files = [client.upload("/upload_attachment", each, {})["attachment_id"] for each in attach]
+        files = [client.upload("/upload_attachment", each, {}, key=key)["attachment_id"] for each in attach]
         if not cloud_template:
             order["attachments"] = [*order.get("attachments", ()), *files]
         elif len(files) == 1:
@@ -110,8 +115,12 @@ def send(
         tried = client.call("POST", "/send", body=order | people.order | {"dry_run": True})
         output.tell("\n".join([*people.text, *_tried(tried)]), people.told | tried)
         return
+    doubt = (
+        "Whether the job is queued is not certain: see `wasender jobs`. The same command with "
+        f"--idempotency-key {shlex.quote(key)} sends nothing twice."
+    )
     try:
-        queued = client.once("/send", order | people.order, idempotency_key)
+        queued = client.once("/send", order | people.order, key, doubt=doubt)
     except KeyboardInterrupt:
         raise Interrupted("Whether the job is queued is not certain: `wasender jobs` shows it.") from None
     if not wait:
@@ -123,6 +132,15 @@ def send(
         job = following.wait(client, queued["job_id"])
     output.tell(following.described(job), people.told | queued | {"job": job})
     following.judge(job)
+
+
+def _key(given: str) -> str:
+    """The order's Idempotency-Key: the one that was given, or one of its own. Raises Failure."""
+    if given and not (given.isascii() and given.isprintable() and len(given) <= LONGEST_KEY):
+        raise usage(
+            f"--idempotency-key is at most {LONGEST_KEY} characters, letters without accents, digits and signs."
+        )
+    return given or secrets.token_hex(16)
 
 
 def _text(message: str, file: Path | None, template: str, cloud_template: str) -> str:
@@ -168,7 +186,9 @@ def _cloud_template(client: Client, name: str, language: str, account: str, fill
     return {"name": name, "language": language, "values": filled}
 
 
-def _people(client: Client, file: Path | None, numbers: list[str], of_list: str, said: dict[str, str]) -> People:
+def _people(
+    client: Client, file: Path | None, numbers: list[str], of_list: str, said: dict[str, str], key: str
+) -> People:
     if sum(map(bool, (file, numbers, of_list))) != 1:
         raise usage("Say who gets it in one way: a FILE, --number or --list.")
     if said and file is None:
@@ -180,7 +200,7 @@ def _people(client: Client, file: Path | None, numbers: list[str], of_list: str,
         entries = _entries(client, found["id"])
         return People({"recipients": entries})
     try:
-        upload = client.upload("/upload", file, said)
+        upload = client.upload("/upload", file, said, key=key)
     except Failure as failure:
         if failure.code != "choose_phone_column":
             raise

@@ -118,6 +118,23 @@ def test_a_repeat_with_the_same_key_sends_nothing_again(wasender: Command) -> No
     assert wasender.json(*words)["job_id"] == wasender.json(*words)["job_id"]
 
 
+def test_a_repeat_with_files_sends_nothing_again(wasender: Command, file: Path, tmp_path: Path) -> None:
+    """They are uploaded once. What was refused can be corrected, in the file too; another order is refused."""
+    flyer, twin = tmp_path / "flyer.pdf", tmp_path / "twin.pdf"
+    flyer.write_bytes(b"%PDF-1.4 flyer")
+    twin.write_bytes(b"%PDF-1.4 twin")
+    words = ("--attach", flyer, "--attach", twin, "--idempotency-key", "night-of-the-2nd")
+    refused = wasender("send", file, "-m", "{{", *words)
+    file.write_text(CONTACTS + "Emil,+4915112345672,Bremen\n")
+    first, again = (wasender.json("send", file, "-m", "Hi", *words) for _ in range(2))
+    file.write_text(CONTACTS)
+    other = wasender("send", file, "-m", "Hi", *words)
+
+    assert (Exit.REFUSED, 3) == (refused.exit_code, first["total_numbers"])
+    assert first["job_id"] == again["job_id"] and first["upload"]["upload_id"] == again["upload"]["upload_id"]
+    assert Exit.REFUSED == other.exit_code and "Idempotency-Key" in other.stderr
+
+
 def test_a_job_is_paused_resumed_and_stopped(wasender: Command) -> None:
     """Each tells how it is now; what cannot be done is refused with its reason."""
     job = wasender.json("send", "--number", "+4915112345678", "-m", "Hi", "--window", "03:00-03:01")["job_id"]
