@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import time
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon import errors
-from daemon.files import credentials
+from daemon.files import credentials, trouble
 from daemon.files.ages import Ages
 from daemon.files.credentials import KEY_ADVICE, weak_key
 from daemon.formats.host_names import HOST_NAME, in_ascii, is_address
@@ -442,6 +443,20 @@ def load(**overrides: Any) -> Settings:
             text = str(values.get("error") or plain or problem["msg"])  # ours as we said it, or pydantic's
             lines.append(f"{name}: {text}" if name else text)
         raise errors.ConfigError("\n".join(lines)) from None
+    except UnicodeDecodeError as error:
+        raise errors.ConfigError(f"{_not_utf8(overrides.get('_env_file', ENV_FILE))}: save it as UTF-8.") from error
+    except OSError as error:
+        raise errors.ConfigError(trouble.unusable(error)) from error
+
+
+def _not_utf8(env_file: str | Path | None) -> str:
+    """Which of the files that settings are read from is not text."""
+    try:
+        with suppress(OSError):
+            Path(env_file or os.devnull).read_text("utf-8")
+    except UnicodeDecodeError:
+        return f"{env_file} is not UTF-8"
+    return f"A secret in {os.environ.get(credentials.FOLDER)} is not UTF-8"
 
 
 def unknown_settings(environment: Mapping[str, str], file: Path = Path(ENV_FILE)) -> dict[str, str]:

@@ -6,6 +6,7 @@ made by a script in a loop, or ask for help.
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any
 
 import typer
@@ -31,11 +32,11 @@ from daemon.cli import (
     users,
     webhooks,
 )
-from daemon.cli.exits import MEANING, Exit, Failure, Interrupted
+from daemon.cli.exits import MEANING, Exit, Failure, Interrupted, usage
 from daemon.cli.flags import Group
 from daemon.cli.output import output
 from daemon.cli.target import target
-from daemon.files import release
+from daemon.files import release, trouble
 
 EPILOG = "Exit codes: " + "; ".join(f"{each.value} {MEANING[each]}" for each in Exit) + "."
 
@@ -62,6 +63,27 @@ class _Commands(Group):
             raise typer.Exit(Exit.INTERRUPTED) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except (OSError, UnicodeError) as error:
+            if getattr(error, "errno", None) == errno.EPIPE:  # nobody reads any more what is written
+                raise
+            found = _unforeseen(error)
+            output.fail(found)
+            raise typer.Exit(found.exit_code) from None
+
+
+def _unforeseen(error: OSError | UnicodeError) -> Failure:
+    """What went wrong with a file or a text where no command has seen to it itself."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return Failure("connection_lost", f"A connection broke off ({trouble.reason(error)}): try again.")
+    if isinstance(error, OSError):
+        told = trouble.unusable(error)
+        return Failure(told.code.value, str(told))
+    if isinstance(error, UnicodeEncodeError):
+        if any("\ud800" <= each <= "\udfff" for each in error.object[error.start : error.end]):
+            return usage("A word of this command is not UTF-8: write it in UTF-8.")
+        sentence = f"The answer has characters that {error.encoding} lacks: set LANG=C.UTF-8, and run this again."
+        return Failure("encoding", sentence, Exit.NOT_SET_UP)
+    return Failure("encoding", "What was read is not UTF-8: save the file as UTF-8.")
 
 
 app = typer.Typer(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import ssl
 import sys
@@ -142,6 +143,7 @@ class Client:
             f'--{mark}\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{value}\r\n'
             for each, value in fields.items()
         )
+        name = os.fsencode(name).decode(errors="replace")  # a file's may be in another encoding than UTF-8
         shown = name.replace("\\", "_").replace('"', "%22").replace("\r", "").replace("\n", "")
         head += f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{shown}"\r\n\r\n'
         begin, end = head.encode(), f"\r\n--{mark}--\r\n".encode()

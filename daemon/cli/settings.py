@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon import errors
+from daemon.cli.exits import Exit, Failure
 from daemon.files import release
 
 if TYPE_CHECKING:
@@ -43,9 +45,17 @@ def hush() -> None:
 
 
 def load(data: Path | None) -> Settings:
-    """The settings. Raises ConfigError."""
+    """The settings. Raises ConfigError, Failure."""
     from daemon import config  # takes longer to import than all else: only where it is needed
 
     hush()
-    settings = config.load(_env_file=ROOT / config.ENV_FILE, **({"data_dir": data.absolute()} if data else {}))
+    file = ROOT / config.ENV_FILE
+    try:
+        settings = config.load(_env_file=file, **({"data_dir": data.absolute()} if data else {}))
+    except errors.ConfigError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        advice = "run this as the user that wasender runs as, such as with sudo -u wasender"
+        sentence = f"The settings in {file} cannot be read ({error.__cause__.strerror}): {advice}."
+        raise Failure("settings_unreadable", sentence, Exit.NOT_SET_UP) from None
     return settings.model_copy(update={"data_dir": ROOT / settings.data_dir})

@@ -189,6 +189,8 @@ def read(file: Path, identities: Sequence[Any], take: Callable[[str, IO[bytes]],
         raise
     except FileNotFoundError:
         raise errors.BackupRefused(f"There is no {file}.") from None
+    except IsADirectoryError:
+        raise errors.BackupRefused(f"{file} is a folder: name the file of a backup.") from None
     except READABLE as error:
         if isinstance(error, OSError) and error.errno:
             raise

@@ -14,8 +14,10 @@ from daemon import config, errors
 from daemon.config import Settings
 from daemon.db import connection, looking
 from daemon.delivery import counters
+from daemon.files import trouble
 from daemon.ops.findings import Finding, bad, good, odd, unknown
 
+AS_ITS_USER = "Run this as the user that wasender runs as."
 SHOWN = 10  #: jobs that are named
 
 
@@ -41,29 +43,29 @@ def _settings(env_file: Path) -> Finding:
 
 def _folder(settings: Settings) -> Finding:
     folder = settings.data_dir
-    if not folder.is_dir():
-        return bad("data folder", f"There is no folder {folder}.", "Start wasender once, or set WASENDER_DATA_DIR.")
-    mode = stat.S_IMODE(folder.stat().st_mode)
+    try:
+        if not folder.is_dir():
+            return bad("data folder", f"There is no folder {folder}.", "Start wasender once, or set WASENDER_DATA_DIR.")
+        mode = stat.S_IMODE(folder.stat().st_mode)
+    except OSError as error:
+        return unknown("data folder", f"{folder} cannot be looked at ({trouble.reason(error)}).", AS_ITS_USER)
     if mode & 0o077:
         return odd("data folder", f"Others on this machine may look into {folder}.", f"Run chmod 700 {folder}.")
     if not os.access(folder, os.W_OK):
-        mend = "Run this as the user that wasender runs as."
-        return unknown("data folder", f"{folder} is not this user's.", mend)
+        return unknown("data folder", f"{folder} is not this user's.", AS_ITS_USER)
     return good("data folder", f"{folder} is there, and its owner's only.")
 
 
 def _key(settings: Settings) -> Finding:
     file = settings.data_dir / "api_key"
-    if not settings.api_key and not file.exists():
-        return odd("key", "There is no API key yet.", "It is made when wasender starts.")
     try:
+        if not settings.api_key and not file.exists():
+            return odd("key", "There is no API key yet.", "It is made when wasender starts.")
         config.api_key(settings)
     except errors.SetupError as error:
         return bad("key", str(error), "Do as it says, and start wasender again.")
     except OSError as error:
-        return unknown(
-            "key", f"{file} cannot be read ({error.strerror}).", "Run this as the user that wasender runs as."
-        )
+        return unknown("key", f"{file} cannot be read ({trouble.reason(error)}).", AS_ITS_USER)
     return good("key", "There is an API key that others cannot read.")
 
 
@@ -86,6 +88,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield unknown("database", str(error), "Try again.")
     except errors.DatabaseUnusable as error:
         yield bad("database", str(error), "Do as it says, before anything else.")
+    except OSError as error:
+        yield unknown("database", f"The database cannot be looked at ({trouble.reason(error)}).", AS_ITS_USER)
     finally:
         connection.close()
 

@@ -92,13 +92,22 @@ def migrate(settings: Settings, to: str, tell: Tell) -> Moved:
                 f"PostgreSQL has refused it ({at + ': ' if at else ''}{faults.said(error)}): mend that, and run it "
                 "again; it goes on where it was."
             ) from error
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
     mark = settings.data_dir / interruptions.FILE
     interruptions.raise_to(mark, Mark(interruptions.read(mark).epoch))  # from now on the database is no file
     return Moved(rows, resumed)
 
 
 def _opened(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+    try:
+        return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+    except sqlite3.Error as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: sqlite3.Error) -> errors.BackupRefused:
+    return errors.BackupRefused(f"The SQLite database cannot be read ({error}).")
 
 
 def _check_steps(source: sqlite3.Connection) -> None:
@@ -106,7 +115,7 @@ def _check_steps(source: sqlite3.Connection) -> None:
     try:
         steps = {name for (name,) in source.execute("SELECT name FROM schema_migration")}
     except sqlite3.Error as error:
-        raise errors.BackupRefused(f"The SQLite database cannot be read ({error}).") from error
+        raise _unreadable(error) from error
     if newer := sorted(steps - known):
         raise errors.BackupRefused(
             f"The database was written by a newer wasender (step {newer[-1]}): install that version or a later one."

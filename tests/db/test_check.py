@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -96,6 +97,26 @@ def test_settings_folders_and_keys_that_others_can_read(there: Settings, tmp_pat
 
     assert Level.ODD is found["settings"].level and "WASENDER_DAILY_CAP" in found["settings"].says
     assert (Level.ODD, Level.BAD) == (found["data folder"].level, found["key"].level)
+
+
+@pytest.mark.parametrize("look_at", ["is_dir", "exists"])
+def test_a_folder_that_this_user_may_not_look_into(
+    look_at: str, make_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder itself, or what is in it: that is a finding, and no end of the others."""
+    settings = make_settings(data_dir=tmp_path, database_url="", api_key="")
+    tmp_path.chmod(0o700)
+
+    def refused(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, look_at, refused)
+        found = look(settings)
+    places = {"is_dir": ["data folder"], "exists": ["key", "database"]}[look_at]
+    assert ["settings", "data folder", "key", "database"] == list(found)
+    assert {Level.UNKNOWN} == {found[each].level for each in places}
+    assert all("Permission denied" in found[each].says for each in places)
 
 
 def test_the_command(there: Settings, database_url: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +267,17 @@ def test_a_url_that_is_none_is_not_repeated(filled: dict[str, Any], settings: Se
     with pytest.raises(errors.DatabaseUnusable) as refused:
         move(settings, f"postgresql://wasender:{password}@127.0.0.1:1/wasender")
     assert "Mirabelle" not in str(refused.value) and "4711" not in str(refused.value)
+
+
+def test_a_damaged_file_is_told(filled: dict[str, Any], settings: Settings, target: str) -> None:
+    """Where its schema can be read and a table cannot."""
+    file = Path(settings.db_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file)) as source:
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = source.execute("PRAGMA page_size").fetchone()
+        (page,) = source.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()
+    with file.open("r+b") as opened:
+        opened.seek((page - 1) * size)
+        opened.write(b"\xff" * size)
+    with pytest.raises(errors.BackupRefused, match="The SQLite database cannot be read"):
+        move(settings, target)
