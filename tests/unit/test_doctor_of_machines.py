@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +21,7 @@ import pytest
 
 from daemon import errors
 from daemon.config import Settings
-from daemon.ops import doctor
+from daemon.ops import doctor, preflight
 from daemon.ops.findings import Level, bad
 from daemon.transports.browser import chrome, display, sandbox
 from daemon.transports.browser.refusals import Lacking
@@ -147,6 +149,54 @@ def test_a_port_of_something_that_is_no_web_server(look: Any) -> None:
         port = taken.getsockname()[1]
         found = look(port=port, whatsapp_url=f"http://127.0.0.1:{port}")
     assert (Level.BAD, Level.BAD) == (found["port"].level, found["network"].level)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server that says all is well; the environment names a proxy that says so of everybody."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "ok"}')
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server, HTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        for each in (server, proxy):
+            Thread(target=each.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        yield server.server_port
+        server.shutdown()
+        proxy.shutdown()
+
+
+def test_a_proxy_is_not_asked_about_this_machine(
+    answering: int, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would say that wasender answers where it does not, or the other way round."""
+    here, nobody = make_settings(port=answering), make_settings(port=free_port())
+    assert (Level.GOOD, Level.ODD) == (doctor._port(here).level, doctor._port(nobody).level)
+    monkeypatch.setattr(preflight, "PATIENCE_S", 0)
+    preflight.wait_for_http(here, os.getpid())
+    with pytest.raises(errors.SetupError):
+        preflight.wait_for_http(nobody, os.getpid())
+    found = re.search(r"HEALTHCHECK .*\n +CMD (\[.+\])", (ROOT / "Containerfile").read_text())
+    assert found
+    _, *words = json.loads(found[1])
+    codes = [
+        subprocess.run(
+            [sys.executable, *(each.replace("8080", str(port)) for each in words)],
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+        for port in (here.port, nobody.port)
+    ]
+    assert [0, 1] == codes
 
 
 SANDBOX = """import os, sys
