@@ -19,6 +19,8 @@ from daemon.cli.words import instant
 FEW = 8  #: digits by which two notations of a number are told to be one
 DARK_ON_LIGHT, PLAIN = "\x1b[30;47m", "\x1b[0m"
 NAME = "default"
+NO_CODE_S = 1_800.0  #: without a code to show, before it is given up: WhatsApp's page may load for so long
+SOON_S = 180.0  #: the same where only the code is wanted; Chrome is started in less
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What people call it.")]
 HourlyCap = Annotated[int | None, typer.Option("--hourly-cap", metavar="N", min=0, help="The most in an hour; 0: any.")]
@@ -236,7 +238,8 @@ def link(
     """Link a phone: draws the QR code in the terminal, or shows the code to enter on the phone.
 
     On the phone: WhatsApp, Settings, Linked devices. Whoever sees the code can link their phone: in a pipe, and with
-    --json, it is given as it is.
+    --json, it is given as it is. It is waited for half an hour, with --no-wait for three minutes; the exit code is 7
+    where none comes.
 
     Example: wasender link
 
@@ -250,10 +253,12 @@ def link(
     if _linked(account):
         output.tell(f"{account['name']} is linked.", account)
         return
+    _may_be_linked(account)
     before = account["link_code_at"]
     if number or before:
         client.once(f"{path}/link", {"number": number} if number else {})
-    shown, tag = "", ""
+    shown, said, tag = "", "", ""
+    since = time.monotonic()  # when there was a code last
     try:
         while not _linked(account):
             code = _code(client, path, number, before)
@@ -262,10 +267,35 @@ def link(
                 _show(code, bool(number), account)
                 if not wait:
                     return
+            since = time.monotonic() if code else since
+            if time.monotonic() > since + (NO_CODE_S if wait else SOON_S):
+                raise _unlinked("no_code", f"There is no code to link {name} by", "try again later", account)
+            how = "" if code or account["state"] == "needs_link" else f"{name} is {standing(account)}."
+            if how not in ("", said):
+                said = how
+                output.note(how)
             account, tag = _next(client, path, account, tag)
     except KeyboardInterrupt:
         raise Interrupted(f"{name} is not linked yet; `wasender link {name}` goes on.") from None
     output.tell(f"{name} is linked.", account)
+
+
+def _may_be_linked(account: dict[str, Any]) -> None:
+    """Raises Failure where no code would ever come."""
+    name = account["name"]
+    if account["transport"] == "cloud":
+        sentence = (
+            f"{name} sends through the Cloud API, for which no phone is linked: "
+            f"`wasender accounts cloud {name}` says what is missing."
+        )
+        raise Failure("no_phone", sentence, Exit.NOT_DONE, {"account": name})
+    if account["alive"] and account["state"] == "banned":
+        raise _unlinked("banned", f"{name} cannot be linked", "see what WhatsApp says on its phone", account)
+
+
+def _unlinked(code: str, what: str, advice: str, account: dict[str, Any]) -> Failure:
+    members = {"account": account["name"], "state": account["state"]}
+    return Failure(code, f"{what} ({standing(account)}): {advice}.", Exit.NOT_DONE, members)
 
 
 def _linked(account: dict[str, Any]) -> bool:
@@ -277,6 +307,7 @@ def _next(client: Client, path: str, account: dict[str, Any], tag: str) -> tuple
     if not account["alive"]:
         sentence = f"The sender of {account['name']} does not run, so there is no code: start it, then try again."
         raise Failure("no_sender", sentence, Exit.NOT_DONE)
+    _may_be_linked(account)
     time.sleep(1)
     found, tag = client.changed(path, tag, 0)
     return found or account, tag

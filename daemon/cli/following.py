@@ -18,7 +18,8 @@ WAIT_S = 30  #: for a change, before it is asked again
 AGAIN_S = 300.0  #: how long it is asked again where no answer comes: a restart or an update of wasender takes less
 BETWEEN_S = 2.0  #: before it is asked again
 OVER = frozenset({"completed", "stopped"})
-BADLY = ("failed", "uncertain", "expired", "cancelled")  # counts that keep an end from being a good one
+# Counts that keep an end from being a good one. Not "accepted": WhatsApp has those, and tells more later.
+BADLY = ("failed", "uncertain", "skipped", "expired", "cancelled")
 Job = Mapping[str, Any]
 
 

@@ -26,6 +26,8 @@ PANEL = "This machine"
 SIGNS = {"good": "ok", "odd": "look", "bad": "BAD", "unknown": "?"}
 PAGE_S = 60  #: for an account's sender to look at WhatsApp's page
 LOOK_S = 1.0
+NOT_LOOKED = "WhatsApp's page was not looked at"
+AGAIN = "Start wasender, and run this again."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -138,15 +140,13 @@ def _pages(data: Path | None) -> list[Finding]:
 
     from daemon.cli.client import segment
     from daemon.ops import doctor as examining
+    from daemon.ops.findings import unknown
 
     try:
         client = Target(data=data).client()
         accounts = client.get("/accounts")["accounts"]
     except Failure as failure:
-        from daemon.ops.findings import unknown
-
-        mend = "Start wasender, and run this again."
-        return [unknown("page", f"WhatsApp's page was not looked at: {failure}", mend)]
+        return [unknown("page", f"{NOT_LOOKED}: {failure}", AGAIN)]
     found = []
     for account in accounts:
         path = f"/accounts/{segment(account['name'])}"
@@ -160,7 +160,10 @@ def _pages(data: Path | None) -> list[Finding]:
             checked = client.get(f"{path}/page_check.json")
         except Failure as failure:
             if failure.exit_code not in (Exit.NOT_FOUND, Exit.REFUSED):
-                raise
+                found.append(unknown(f"page of {account['name']}", f"{NOT_LOOKED}: {failure}", AGAIN))
+                if failure.exit_code is Exit.BUSY:
+                    continue
+                break  # it would be the same with the others
         found.append(examining.page(checked, account["name"]))
     return found
 

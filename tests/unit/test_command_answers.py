@@ -185,3 +185,18 @@ def test_a_refusal_ends_the_waiting() -> None:
     with pytest.raises(Failure) as failure, following.left_alone(7):
         following.wait(client, 7)
     assert {"job_id": 7} == failure.value.members
+
+
+@pytest.mark.parametrize(
+    ("counts", "exit_code"),
+    [({"skipped": 1}, Exit.NOT_DONE), ({"failed": 1}, Exit.NOT_DONE), ({"accepted": 1}, None), ({}, None)],
+)
+def test_whether_everybody_was_reached(counts: dict[str, int], exit_code: Exit | None) -> None:
+    """Whoever was skipped was not; what WhatsApp has taken is on its way."""
+    job = JOB | {"accepted": 0} | dict.fromkeys(following.BADLY, 0) | {"skipped": 0} | counts
+    if exit_code is None:
+        following.judge(job)
+        return
+    with pytest.raises(Failure, match=f"1 {next(iter(counts))}") as failure:
+        following.judge(job)
+    assert exit_code is failure.value.exit_code

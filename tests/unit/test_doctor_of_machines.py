@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 from daemon import errors
+from daemon.cli.client import Client
+from daemon.cli.exits import Exit, Failure
 from daemon.config import Settings
 from daemon.ops import doctor, preflight
 from daemon.ops.findings import Level, bad
@@ -278,3 +280,31 @@ def test_the_command_tells_and_writes(tmp_path: Path, whatsapp: Any, monkeypatch
     assert told["ok"] and "clock" not in {each["what"] for each in told["found"]}
     assert 7 == wrong.exit_code and not json.loads(wrong.stdout)["ok"]
     assert {"code": "found_bad", "what": ["clock"]}.items() <= json.loads(wrong.stderr)["error"].items()
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "pages"),
+    [(Exit.UNREACHABLE, {"page of a"}), (Exit.NOT_AUTHORISED, {"page of a"}), (Exit.BUSY, {"page of a", "page of b"})],
+)
+def test_a_page_that_cannot_be_looked_at(
+    exit_code: Exit, pages: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a finding beside the others, which are not lost by it."""
+
+    def get(_: Any, path: str) -> Any:
+        if path == "/accounts":
+            return {"accounts": [{"name": name, "alive": True, "page_check_at": None} for name in "ab"]}
+        raise AssertionError
+
+    def once(*_: object) -> None:
+        raise Failure("code", "It does not work.", exit_code)
+
+    (tmp_path / "api_key").write_text("k" * 40)
+    monkeypatch.setattr(Client, "get", get)
+    monkeypatch.setattr(Client, "once", once)
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: iter([bad("disk", "Full.", "Mend it.")]))
+    env = {"WASENDER_DATA_DIR": str(tmp_path), "WASENDER_TRANSPORT": "browser"}
+    found = json.loads(invoke("doctor", "--json", **env).stdout)["found"]
+    levels = {each["what"]: each["level"] for each in found}
+    assert {"disk": "bad"} | dict.fromkeys(pages, "unknown") == levels
+    assert all("It does not work." in each["says"] for each in found[1:])
