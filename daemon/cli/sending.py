@@ -122,7 +122,7 @@ def send(
     try:
         queued = client.once("/send", order | people.order, key, doubt=doubt)
     except KeyboardInterrupt:
-        raise Interrupted("Whether the job is queued is not certain: `wasender jobs` shows it.") from None
+        raise Interrupted(doubt) from None
     if not wait:
         output.tell("\n".join([*people.text, *_queued(queued)]), people.told | queued)
         return

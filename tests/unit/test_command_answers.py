@@ -136,6 +136,21 @@ def test_whoever_sends_is_told_what_to_do_in_doubt(server: Any, tmp_path: Path) 
     assert f"--idempotency-key {server.keys[0]} sends nothing twice" in done.stderr
 
 
+def test_ctrl_c_leaves_the_same_doubt(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the order and its answer."""
+    given: list[str] = []
+
+    def once(_: Client, path: str, body: object, key: str, doubt: str) -> None:
+        given.append(key)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "once", once)
+    (tmp_path / "key").write_text("k" * 40)
+    where = ("--url", f"http://127.0.0.1:{server.server_port}", "--key-file", tmp_path / "key")
+    done = invoke("send", "--number", "+4930231250", "-m", "Hi", *where)
+    assert Exit.INTERRUPTED == done.exit_code and f"--idempotency-key {given[0]} sends nothing twice" in done.stderr
+
+
 @pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "x" * 256])
 def test_a_key_that_cannot_be_sent(key: str) -> None:
     """It is wrong before anything is asked."""
