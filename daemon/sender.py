@@ -50,9 +50,10 @@ async def _find(settings: Settings, stop: asyncio.Event, passed: Mapping[str, fl
 
         def look() -> Seat | None:
             with connection.available():
-                for name in abandoned(settings):
-                    registry.discard(settings, name)
-                return seats.find(clock.now_ms(), [name for name, until in passed.items() if loop.time() < until])
+                now = clock.now_ms()
+                for name, life in abandoned(settings, now).items():
+                    registry.discard(settings, name, life)
+                return seats.find(now, [name for name, until in passed.items() if loop.time() < until])
 
         seats = Seats(settings)
         idle = False

@@ -11,6 +11,7 @@ import structlog
 
 from daemon import errors
 from daemon.accounts import happenings, ownership, pacing, rights
+from daemon.accounts import home as homes
 from daemon.accounts.refusals import Why
 from daemon.config import Settings
 from daemon.db.clock import AHEAD_MS
@@ -113,12 +114,15 @@ def open_account(name: str, now: int, dry_run: bool = False, home: str | None = 
     folder that has its profile.
 
     Returns a hold from OWN_HOLDS that an earlier sender began and that is not over: it stays until the account has
-    been seen to send, however often the sender is restarted.
+    been seen to send, however often the sender is restarted. Raises AccountInUse where the name was removed and added
+    again before the sender had it: what its transport has opened may be the earlier one's.
     """
     with write():
         ensure(name)
         Account.update(dry_run=dry_run).where(ownership.guard(name), Account.dry_run != dry_run).execute()
         if home:
+            if homes.life(Account.get_by_id(name).home) != homes.life(home):
+                raise ownership.another(name)
             Account.update(home=home).where(ownership.guard(name)).execute()
     report(name, Health(AccountState.STARTING), now)
     kept = Account.get_by_id(name).kept_hold

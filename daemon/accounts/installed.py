@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from daemon import errors
-from daemon.accounts import directory, limits
+from daemon.accounts import directory, home, limits, ownership
 from daemon.accounts.directory import AccountRow
 from daemon.accounts.limits import Limits
 from daemon.accounts.refusals import Why
@@ -22,20 +22,22 @@ from daemon.auth import audit
 from daemon.config import ACCOUNT_NAME, Settings
 from daemon.db.connection import after_commit, write
 from daemon.db.proxy import locked
-from daemon.models import Account, PageCheck, Picture
-from daemon.states import AccountState
+from daemon.models import Account, Message, PageCheck, Picture
+from daemon.states import IN_HAND, AccountState
 
 log = structlog.get_logger()
 
 ANEW: Mapping[str, Any] = {  # what nobody may find again under a name that was removed
     "state": AccountState.STARTING, "hold": None, "detail": None, "coded": None, "until": None, "qr": None,
     "kept_hold": None, "failing": None, "wish": None, "number": None, "link_number": None, "link_code": None,
-    "link_code_at": None, "screenshot_at": None, "known_chats": False, "canary_at": 0, "home": None, "dry_run": False,
+    "link_code_at": None, "screenshot_at": None, "known_chats": False, "canary_at": 0, "dry_run": False,
+    "seen_at": 0, "owner": None, "owner_until": 0, "owner_place": None,
 }  # fmt: skip
 
 
-def add(name: str, own: Limits, who: str) -> AccountRow:
-    """Add an account, with settings of its own. Raises InvalidInput, IllegalMove (there is one of that name)."""
+def add(settings: Settings, name: str, own: Limits, who: str, now: int) -> AccountRow:
+    """Add an account, with settings of its own. Raises InvalidInput, IllegalMove (there is one of that name, or one
+    that was removed still has a sender)."""
     if not ACCOUNT_NAME.fullmatch(name):
         raise errors.InvalidInput(Why.NAME_UNFIT).at("name")
     checked = limits.check(own)
@@ -49,15 +51,30 @@ def add(name: str, own: Limits, who: str) -> AccountRow:
         if alike:
             raise errors.IllegalMove(Why.NAME_TAKEN, name=alike[0].name).at("name")
         limits.unlike_others(name, checked.get("title"))
+        lies = _let_go(settings, name, now)
         directory.ensure(name)
         version = Account.limits_version + 1
-        settings = {field: checked.get(field) for field in limits.CHECKS}
-        Account.update(**settings, **ANEW, removed_at=None, limits_version=version).where(
-            Account.name == name
-        ).execute()
+        own_ones = {field: checked.get(field) for field in limits.CHECKS}
+        changes = {**own_ones, **ANEW, **lies, "removed_at": None, "limits_version": version}
+        Account.update(changes).where(Account.name == name).execute()
         audit.about("account", name)
         after_commit(partial(log.info, "account.added", account=name, who=who))
     return directory.find(name)
+
+
+def _let_go(settings: Settings, name: str, now: int) -> dict[str, Any]:
+    """Where the account is at home from now on. Raises IllegalMove while the one that had its name is still driven, or
+    has a message of which only its own phone knows what became: they would be taken for those of the new one."""
+    if not locked(Account.select(Account.name).where(Account.name == name)).first():
+        return {}
+    if ownership.driven(settings, name, now) or in_hand(name):
+        raise errors.IllegalMove(Why.NOT_LET_GO, name=name).at("name")
+    return {"home": home.anew()}
+
+
+def in_hand(name: str) -> bool:
+    """Whether a message of the account is with a sender, or was with one that has died."""
+    return bool(Message.select(Message.id).where(Message.account == name, Message.state.in_(IN_HAND)).exists())
 
 
 def _one_at_a_time() -> None:

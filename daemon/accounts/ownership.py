@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon import errors
+from daemon.config import Settings
+from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import write
 from daemon.db.prepared import param
 from daemon.db.proxy import locked
@@ -133,6 +135,15 @@ def owner(name: str, place: Place, now: int, watched: Taken | None = None) -> Ta
     return None if row is None or free(row, place, now, None, watched) is not None else _taken(row, place)
 
 
+def driven(settings: Settings, name: str, now: int) -> bool:
+    """Whether a sender has the account by a lease that still runs, and is not provably dead. Only reads. A lease longer
+    than the settings allow was made while the clock was ahead: a living sender renews it in a moment."""
+    row = Account.select(Account.owner, Account.owner_until, Account.owner_place).where(_is(name)).first()
+    if row is None or row.owner is None or here(settings.data_dir).has_ended(Place(**row.owner_place), row.owner):
+        return False
+    return bool(now <= row.owner_until <= now + round(settings.lease_s * 1000) + AHEAD_MS)
+
+
 def _is(name: str) -> Any:
     return Account.name == name
 
@@ -225,4 +236,10 @@ def lost(name: str) -> errors.AccountLost:
     return errors.AccountLost(
         f"Another sender has taken over account {name}, as this one did not renew its lease in time: it stops sending. "
         "See that only one machine runs a sender for this account."
+    )
+
+
+def another(name: str) -> errors.AccountInUse:
+    return errors.AccountInUse(
+        f"Account {name} was removed and added again while this sender started: the next start is for the new one."
     )

@@ -51,6 +51,11 @@ class Why(Wording):
     )
     NAME_UNFIT = "account_name_unfit", "Choose a name of letters, digits, - and _ (32 at most)."
     NAME_TAKEN = "account_name_taken", "There is an account named {name} already: choose another name."
+    NOT_LET_GO = (
+        "account_not_let_go",
+        "Account {name} was removed, but is not let go yet: its sender is ending, or its last message is not settled. "
+        "Try again in a moment, or choose another name.",
+    )
     WAS_REMOVED = "account_was_removed", "Account {name} was removed: nothing can be sent from it."
     NAMED_BY_SETTINGS = (
         "account_named_by_settings",

@@ -69,7 +69,7 @@ def add_account(caller: Caller, *, body: NewAccount) -> Account:
     """Add an account. A sender that has none takes it; then its phone can be linked."""
     require_all_accounts()
     given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"name"}))
-    added = installed.add(body.name, given, caller.name)
+    added = installed.add(caller.settings, body.name, given, caller.name, clock.now_ms())
     return Account.model_validate(_report(caller, added.name))
 
 

@@ -8,7 +8,7 @@ from random import Random
 import structlog
 
 from daemon import errors
-from daemon.accounts import counting, directory, ownership
+from daemon.accounts import counting, directory, home, ownership
 from daemon.config import Settings
 from daemon.db import connection
 from daemon.delivery import interruptions, moves, rehearsals, rescue, sweeps, timing
@@ -31,7 +31,7 @@ from daemon.i18n.coded import refusal
 from daemon.models import Message
 from daemon.states import AccountState
 from daemon.telemetry import unforeseen
-from daemon.transports.protocol import Health, Keeps, Transport
+from daemon.transports.protocol import Health, Keeps, Profiled, Transport
 
 log = structlog.get_logger()
 
@@ -51,6 +51,8 @@ class Engine:
         self.context = context = Context(settings, transport, dice or Random(), seat.tenure if seat else None)
         if isinstance(transport, Keeps):
             transport.keep_in(KeptInDatabase(context.db))
+        if isinstance(transport, Profiled) and seat:
+            transport.belong_to(home.life(seat.home))
         # A person's commands come first. Doubtful messages go before new ones: with one lane nothing else is sent then.
         self._duties: list[Duty] = [
             Commands(context),

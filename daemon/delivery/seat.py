@@ -9,13 +9,13 @@ from pathlib import Path
 
 import structlog
 
-from daemon.accounts import directory, home, limits, ownership
+from daemon.accounts import directory, home, installed, limits, ownership
 from daemon.accounts.directory import AccountRow
 from daemon.config import Settings
 from daemon.db.records import record
 from daemon.delivery import timing
-from daemon.models import Account, Message
-from daemon.states import IN_HAND, AccountState
+from daemon.models import Account
+from daemon.states import AccountState
 from daemon.transports import registry
 
 log = structlog.get_logger()
@@ -23,8 +23,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Seat:
-    """An account for this sender. settings: for it; base: of the installation; home: the data folder's name; tenure: it
-    is taken, None: to be taken once the transport's lock has shown that nobody else drives it."""
+    """An account for this sender. settings: for it; base: of the installation; home: in this data folder, see
+    `accounts/home.py`; tenure: it is taken, None: to be taken once the transport's lock has shown that nobody else
+    drives it."""
 
     base: Settings
     settings: Settings
@@ -45,7 +46,7 @@ class Seat:
         if any(getattr(now, field) != getattr(self.settings, field) for field in limits.STARTS_WITH):
             log.info("account.let_go", reason="its settings were changed")
             return False
-        if row.removed_at is not None and not in_hand(self.account):
+        if row.removed_at is not None and not installed.in_hand(self.account):
             log.info("account.let_go", reason="it was removed")
             return False
         return True
@@ -65,7 +66,7 @@ class Seats:
         directory.ensure(base.account)
         if base.pinned:
             row = directory.known(base.account)
-            gone = row is not None and row.removed_at is not None and not in_hand(base.account)
+            gone = row is not None and row.removed_at is not None and not installed.in_hand(base.account)
             return None if gone else self._seat(base.account, None)
         unsure = None
         for row in self._near():
@@ -92,7 +93,9 @@ class Seats:
         return found
 
     def _seat(self, name: str, tenure: ownership.Tenure | None) -> Seat:
-        return Seat(self._base, limits.for_sender(self._base, name), self._home, tenure)
+        row = directory.known(name)
+        place = home.moved(row.home if row else None, self._home)
+        return Seat(self._base, limits.for_sender(self._base, name), place, tenure)
 
     def _near(self) -> Iterator[AccountRow]:
         """Those that may be driven from here: first the one that campaigns use when they name none."""
@@ -100,29 +103,29 @@ class Seats:
         for row in sorted(rows, key=lambda row: row.name != self._base.account):
             transport = limits.settings_in(self._base, row.name, row).transport
             here = transport not in registry.BOUND or self._at_home(row)
-            if here and (row.removed_at is None or in_hand(row.name)):
+            if here and (row.removed_at is None or installed.in_hand(row.name)):
                 yield row
 
     def _at_home(self, row: AccountRow) -> bool:
         """Whether the account's profile is in this data folder, or nowhere yet."""
-        if row.home is not None:
-            return row.home == self._home
+        if home.anywhere(row.home):
+            return row.home == home.moved(row.home, self._home)
         if row.name == self._base.account or home.has_profile(self._base.data_dir, row.name):
             return True
         return row.state == AccountState.STARTING and not row.seen_at
 
 
-def in_hand(account: str) -> bool:
-    """Whether a message of the account is with a sender, or was with one that has died."""
-    return bool(Message.select(Message.id).where(Message.account == account, Message.state.in_(IN_HAND)).exists())
-
-
-def abandoned(settings: Settings) -> list[str]:
-    """Removed accounts whose profile is still in the data folder, and is of no more use."""
-    here = home.of(settings.data_dir)
-    rows = Account.select(Account.name, Account.home).where(Account.removed_at.is_null(False), Account.owner.is_null())
-    kept = [row.name for row in rows if row.home in (None, here) and _profile(settings.data_dir, row.name).exists()]
-    return [name for name in kept if not in_hand(name)]
+def abandoned(settings: Settings, now: int) -> dict[str, str]:
+    """Accounts of which a profile is in the data folder that is of no more use: of one that was removed any; of a name
+    that was added again any but that of the life behind it."""
+    found = {}
+    for row in Account.select(Account.name, Account.home, Account.removed_at):
+        life = "" if row.removed_at is not None else home.life(row.home)
+        if (row.removed_at is None and not life) or not _profile(settings.data_dir, row.name).exists():
+            continue
+        if life or not (installed.in_hand(row.name) or ownership.driven(settings, row.name, now)):
+            found[row.name] = life
+    return found
 
 
 def _profile(folder: Path, name: str) -> Path:

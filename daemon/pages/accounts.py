@@ -279,7 +279,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     try:
         asked = form.parsed(account_forms.NewAccount)
         own = limits.Limits(title=asked.title, transport=asked.transport)
-        added = await in_db(request, installed.add, asked.name, own, caller(request))
+        added = await timed(request, installed.add, request.app[SETTINGS], asked.name, own, caller(request))
     except (errors.InvalidInput, errors.IllegalMove) as error:
         return await _overview(request, "", form, error, "add")
     raise web.HTTPSeeOther(f"/app/accounts#account-{quote(added.name)}")

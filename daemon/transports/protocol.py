@@ -400,6 +400,15 @@ class Keeps(Protocol):
 
 
 @runtime_checkable
+class Profiled(Protocol):
+    """It keeps an account's login in the data folder."""
+
+    def belong_to(self, life: str) -> None:
+        """Of several accounts that have had the name, it is for this one, see `accounts/home.py`; before it is started.
+        What an earlier one has left is deleted then."""
+
+
+@runtime_checkable
 class Receipted(Protocol):
     """What became of a hand-over is told by receipts only: `look_up` waits for them and finds nothing itself, and what
     was handed over is never handed over again. one_file: it has no albums."""

@@ -9,11 +9,12 @@ NAMES = ("browser", "cloud", "dryrun")  #: those that an account may have
 BOUND = frozenset({"browser", "dryrun"})  #: these keep something in the data folder: their accounts stay where it is
 
 
-def discard(settings: Settings, name: str) -> None:
-    """Delete what the browser transport has kept for an account that was removed: its login above all."""
+def discard(settings: Settings, name: str, life: str = "") -> None:
+    """Delete what the browser transport has kept for an account that was removed: its login above all. life: of the
+    one that has its name now, of which everything stays."""
     from daemon.transports.browser.discarding import discard
 
-    discard(settings, name)
+    discard(settings, name, life)
 
 
 def make_transport(settings: Settings) -> Transport:

@@ -264,12 +264,36 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         life._choose_display("156.0")
 
 
-def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
-    """A Chrome that ends at once is reported at once, and the account is free again."""
+def ending_at_once(tmp_path: Path) -> config.Settings:
+    """Settings with a Chrome that does so."""
     fake = tmp_path / "chrome"
     fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Chromium 156.0.1.2" && exit\nexit 7\n')
     fake.chmod(0o755)
-    settings = config.load(data_dir=tmp_path / "data", chrome=str(fake))
+    return config.load(data_dir=tmp_path / "data", chrome=str(fake))
+
+
+def test_a_name_that_is_added_again_does_not_find_the_login_of_before(tmp_path: Path) -> None:
+    """The first takes what is there, each later one only its own, which was put there by hand, perhaps."""
+    settings = ending_at_once(tmp_path)
+    login = settings.data_dir / "profiles" / settings.account / "Default" / "login"
+
+    async def found_by(life: str) -> bool:
+        login.parent.mkdir(parents=True, exist_ok=True)
+        login.write_text("of before")
+        transport = BrowserTransport(settings)
+        transport.belong_to(life)
+        with pytest.raises(errors.BrowserLost, match="exit code 7"):
+            await transport.start()
+        await transport.close()
+        return login.exists()
+
+    lives = ("", "01234567", "01234567", "89abcdef")
+    assert [True, False, True, False] == [asyncio.run(found_by(life)) for life in lives]
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
+    """A Chrome that ends at once is reported at once, and the account is free again."""
+    settings = ending_at_once(tmp_path)
 
     async def try_twice() -> None:
         for _ in range(2):

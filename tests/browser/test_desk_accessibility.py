@@ -130,7 +130,7 @@ def _fill(settings: Settings, running: Instance) -> None:
     draft = drafts.find(DRAFT)
     dry_run.run(settings, DRAFT, draft.version, 7, leave_out_recent=False, now=clock.now_ms())
     _repeat(settings)
-    _templated()
+    _templated(settings)
     _restored(settings)
     templates.keep("Reminder", "Dear {{ name }}", clock.now_ms())
     found = importer.read(b"phone,name\n+4930231250,Ann\n+4930231251,Bo\n", "people.csv", "")
@@ -171,9 +171,9 @@ def _damaged(settings: Settings) -> None:
     Upload.update(id=REJECTED).where(Upload.id == kept.id).execute()
 
 
-def _templated() -> None:
+def _templated(settings: Settings) -> None:
     """An account of the Cloud API, and a draft with one of its templates."""
-    installed.add("meta", {"transport": "cloud"}, "test")
+    installed.add(settings, "meta", {"transport": "cloud"}, "test", clock.now_ms())
     shown = {"type": "HEADER", "format": "TEXT", "text": "Order {{1}}"}
     footer = {"type": "FOOTER", "text": "Reply STOP to end"}
     refused = listed("sale", status="REJECTED", reason="PROMOTIONAL")

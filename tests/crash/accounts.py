@@ -99,7 +99,7 @@ class _Crowd:
         numbers = [f"+4930231{n:05d}" for n in range(EACH * (len(plans) + 1))]
         self._numbers = {_hash(number): number for number in numbers}
         for name in FAST_ACCOUNTS[1:]:
-            installed.add(name, {}, "crash")
+            installed.add(self._settings, name, {}, "crash", clock.now_ms())
         jobs = {
             name: create.create(
                 self._settings,

@@ -143,7 +143,7 @@ async def test_after_a_restore_what_is_claimed_and_turns_out_to_be_out_is_not_se
 async def test_accounts_with_one_number_are_told_each_of_its_own(hand: Hand, post: Post) -> None:
     """Whichever has it first gets what people write; what was sent is looked for with each."""
     own = {field: value for field, value in SETTINGS.items() if field in limits.CHECKS}
-    installed.add("second", cast(limits.Limits, own), "anna")
+    installed.add(hand.settings, "second", cast(limits.Limits, own), "anna", hand.clock())
     (first,) = sent(hand)
     hand.queue(1, first=1, account="second")
     (second,) = hand.claim(account="second")

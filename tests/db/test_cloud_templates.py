@@ -144,7 +144,7 @@ def test_a_repeat_makes_the_same_job(hand: Hand) -> None:
 
 def test_a_removed_account_leaves_no_templates(hand: Hand) -> None:
     """Its name may be used again, for another number."""
-    installed.add("shop", {}, "test")
+    installed.add(hand.settings, "shop", {}, "test", hand.clock())
     there(hand.clock(), account="shop")
     removing.remove(hand.settings, "shop", False, "test", hand.clock())
 

@@ -248,9 +248,9 @@ async def test_a_webhook_is_changed_disabled_and_deleted(api: Any, settings: Set
     assert (0, 0) == (WebhookRow.select().count(), Delivery.select().count())
 
 
-async def test_an_account_that_nobody_has_is_no_webhooks(api: Any) -> None:
+async def test_an_account_that_nobody_has_is_no_webhooks(api: Any, settings: Settings) -> None:
     """It would be told nothing; one that was removed since stays, so that the rest can be changed."""
-    installed.add("shop", {}, "test")
+    installed.add(settings, "shop", {}, "test", clock.now_ms())
     body = {"url": "https://example.org/", "accounts": ["shop"]}
     refused = await api.post("/webhooks", body | {"accounts": ["shop", "shpo"]}, 422)
     assert ("accounts_unknown", "accounts") == (refused["code"], refused["errors"][0]["field"])

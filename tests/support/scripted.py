@@ -44,6 +44,9 @@ class ScriptedTransport:
         self.out: list[str] = []  # whom a message has left for
         self._changed = asyncio.Event()
 
+    def belong_to(self, life: str) -> None:
+        self.calls.append(("belong_to", life))
+
     async def start(self) -> None:
         await self._next("start", "", None)
 

@@ -30,7 +30,7 @@ from daemon.config import Settings
 from daemon.files import durable
 from daemon.telemetry import counts
 from daemon.telemetry.counts import Counted
-from daemon.transports.browser import display, processes
+from daemon.transports.browser import display, lives, processes
 from daemon.transports.browser.refusals import Lacking, Lost
 
 with warnings.catch_warnings():  # it imports distutils, which Python 3.11 warns of
@@ -214,10 +214,10 @@ class Chrome:
         self._display: display.Display | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, check: Callable[[], None] = lambda: None) -> WebDriver:
+    def start(self, check: Callable[[], None] = lambda: None, life: str = "") -> WebDriver:
         """Start Chrome with an empty page.
 
-        check: called between the steps; an exception from it aborts the start and is passed on.
+        check: called between the steps; an exception from it aborts the start and is passed on. life: see `lives`.
         Raises AccountInUse, SetupError, and whatever Selenium raises when Chrome does not start.
         """
         began = time.monotonic()
@@ -229,6 +229,7 @@ class Chrome:
             counts.count(Counted.ORPHANS, count)
             log.warning("browser.orphans_killed", count=count)
         self._must_be_alone()
+        lives.settle(self.profile, life)
         if count := self._remove_stale():
             log.info("browser.locks_removed", count=count)
         self._write_preferences()

@@ -70,6 +70,7 @@ class BrowserTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._chrome = chrome.Chrome(settings)
+        self._life = ""
         self._page: Page | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._last: Future[Any] | None = None  # the operation that the thread runs, or ran last
@@ -77,6 +78,10 @@ class BrowserTransport:
         self._heard: deque[Heard] = deque()  # noted, and not yet asked for; survives a restart of Chrome
         self._ticks = OwnTicks()  # likewise
         self._texts: OrderedDict[str, str] = OrderedDict()  # likewise, see Leftovers
+
+    def belong_to(self, life: str) -> None:
+        """See Profiled.belong_to."""
+        self._life = life
 
     async def start(self) -> None:
         """See Transport.start. May be called again after BrowserLost."""
@@ -93,7 +98,7 @@ class BrowserTransport:
             raise
 
     def _start(self, operation: Operation) -> Page:
-        driver = self._chrome.start(operation.check)
+        driver = self._chrome.start(operation.check, self._life)
         operation.check()
         folder = self._settings.data_dir
         page = Page(driver, self._settings.whatsapp_url, self._chrome.temp, chrome.SCRIPT_S, folder)
