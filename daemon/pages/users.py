@@ -21,6 +21,7 @@ from daemon.i18n.languages import N_, gettext
 from daemon.pages import forms
 from daemon.pages.asking import said
 from daemon.pages.content import PageContent
+from daemon.pages.login import ONE_BY_ONE
 from daemon.pages.refusals import Why
 from daemon.pages.shell import ROLES, members, only, show
 from daemon.server import access
@@ -388,8 +389,9 @@ async def own_password(request: web.Request) -> web.StreamResponse:
         return await _me(request, gettext("The two passwords differ: enter the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
-        was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
-        await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was.version))
+        async with request.app[ONE_BY_ONE]:
+            was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
+            await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was.version))
     except (errors.Unauthorized, errors.EditConflict):  # wrong, or changed a moment ago
         return await _me(request, gettext("This is not your current password."), "password")
     except errors.InvalidInput as error:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from daemon import errors
-from daemon.auth import lockout
+from daemon.auth import lockout, passwords, users
 from daemon.pages import login
+from daemon.states import Role
 from tests.http.conftest import KEY
+from tests.support.signing_in import GOOD, anna, someone, submit
 
 WRONG = {"name": "anna", "password": "wrong"}
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -62,3 +64,13 @@ async def test_a_form_that_is_not_filled_in_costs_no_turn(client: Any, data: dic
         answer = await asyncio.wait_for(client.post("/app/login", data=data, headers=SAME), 60)
 
     assert 401 == answer.status
+
+
+@pytest.mark.parametrize("path", ["password", "second_factor/codes"])
+async def test_ones_own_password_waits_for_its_turn(client: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Else many at once would keep the database's threads busy, and all other requests waiting."""
+    user_id = anna(Role.VIEWER)
+    someone(client, user_id)
+    monkeypatch.setattr(login, "MOST_WAITING", 0)
+    answer = await submit(client, f"/app/me/{path}", password=GOOD, new="another good one", again="another good one")
+    assert 429 == answer.status and passwords.matches(GOOD, users.find(user_id).password)
