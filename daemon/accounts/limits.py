@@ -85,16 +85,6 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
     return directory.find(name)
 
 
-def set_country(name: str, country: str, who: str) -> None:
-    """Set the country of numbers that the page is given without one. Raises NotFound, InvalidInput."""
-    if country not in phonenumbers.SUPPORTED_REGIONS:
-        raise errors.InvalidInput(Why.COUNTRY_UNFIT)
-    with write():
-        directory.find(name)
-        Account.update(country=country).where(Account.name == name).execute()
-        after_commit(partial(log.info, "account.limited", account=name, who=who, limits=["country"]))
-
-
 def check(limits: Limits) -> dict[str, Any]:
     """The values as they are stored. Raises InvalidInput."""
     found = {}

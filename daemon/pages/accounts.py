@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 from urllib.parse import quote
 
 from aiohttp import web
@@ -250,10 +250,10 @@ async def confirm_zone(request: web.Request) -> web.StreamResponse:
     name, form = request.match_info["name"], await forms.read(request)
     if name == request.app[SETTINGS].account and rights.may(name):
         await in_db(request, directory.ensure, name)
-    if zone := form.text("timezone"):
-        await in_db(request, limits.set_limits, name, limits.Limits(timezone=zone), caller(request))
-    if country := form.text("country"):
-        await in_db(request, limits.set_country, name, country, caller(request))
+    given = {field: form.text(field) for field in ("timezone", "country")}
+    own = cast(limits.Limits, {field: text for field, text in given.items() if text})
+    if own:
+        await in_db(request, limits.set_limits, name, own, caller(request))
     raise web.HTTPSeeOther("/app")
 
 

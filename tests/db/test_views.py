@@ -166,9 +166,9 @@ def test_the_country_of_an_account_is_that_of_numbers_without_one(hand: Hand, ma
     """Only one there is; the first step is done when both are known."""
     settings = make_settings(timezone="")
     with pytest.raises(errors.InvalidInput, match="Choose a country"):
-        limits.set_country("default", "XX", "page")
+        limits.set_limits("default", {"country": "XX"}, "page")
     assert "" == directory.country(settings)
-    limits.set_country("default", "DE", "page")
+    limits.set_limits("default", {"country": "DE"}, "page")
     assert "DE" == directory.country(settings) == directory.country(settings, "default")
     assert not overview.steps(settings, hand.clock()).zone
     limits.set_limits("default", limits.Limits(timezone="Europe/Berlin"), "page")

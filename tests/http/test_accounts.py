@@ -468,6 +468,9 @@ async def test_the_page_asks_for_an_accounts_zone_until_somebody_confirms_it(
 
     refused = await browser.post("/app/accounts/default/zone", data={"timezone": "Mars"}, headers=here)
     assert 422 == refused.status
+    half = {"timezone": "Europe/Berlin", "country": "XX"}
+    assert 422 == (await browser.post("/app/accounts/default/zone", data=half, headers=here)).status
+    assert "Europe/Rome" == limits.rules_of(settings, "default").zone
     await browser.post("/app/accounts/default/zone", data={"timezone": "Europe/Berlin"}, headers=here)
     assert "Europe/Berlin" == limits.rules_of(settings, "default").zone
     assert "Which time zone should" not in await (await browser.get("/app", headers=here)).text()
