@@ -130,12 +130,16 @@ def some_counted(business: str, most: int, turn: int, now: int) -> set[PersonKey
 
 def give_back(message: int) -> None:
     """Part of the caller's transaction: the message did not reach the person whom it was counted for."""
-    for business, found, before_at in _by_message(message=message).fetchall():
+    for business in sorted({row[0] for row in _by_message(message=message).fetchall()}):
         lock(business)
-        if before_at is not None:
-            _as_before(id=found)
-        elif _drop(id=found).rowcount:
-            _shift(business=business, by=-1)
+        # Read again: until it had the lock, another message to the same person may have been counted in its place.
+        for theirs, found, before_at in _by_message(message=message).fetchall():
+            if theirs != business:
+                continue
+            if before_at is not None:
+                _as_before(id=found)
+            elif _drop(id=found).rowcount:
+                _shift(business=business, by=-1)
 
 
 def prune(now: int) -> None:

@@ -16,14 +16,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon import errors
+from daemon.accounts import portfolios
 from daemon.campaigns import create as creating
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
 from daemon.delivery import moves, rescue, unmatched, windows
-from daemon.models import Answer, Event, Job, Message, Suppression
-from daemon.states import JobState, State
-from tests.conftest import BACKENDS
+from daemon.models import Answer, Event, Job, Message, Portfolio, PortfolioPerson, Suppression
+from daemon.states import JobState, PersonKey, State
+from tests.conftest import BACKENDS, NOW
 from tests.support.hand import LEASE_MS, Hand, fresh, job_state, states
 from tests.support.rig import eventually
 
@@ -445,3 +446,23 @@ def test_whose_a_chat_is_is_told_by_a_person_and_by_meta_at_once(hand: Hand, sta
     with pytest.raises(errors.NotFound):
         assigning.result()
     assert [message.number] == [each.number for each in Suppression.select()]
+
+
+def test_a_place_is_not_given_back_that_another_message_takes_just_now(database, rival, start, until_it_waits):
+    """The person counts for that one by then."""
+    portfolios.told("1", 5, NOW)
+    with connection.write():
+        assert portfolios.lock("1") and portfolios.take("1", PersonKey("anna"), 1, NOW)
+
+    def give_back() -> None:
+        with connection.write():
+            portfolios.give_back(1)
+
+    rival.execute("SELECT 1 FROM portfolio FOR UPDATE")
+    rival.execute("UPDATE portfolio_person SET message = 2, before_at = at")
+    giving = start(give_back)
+    until_it_waits(giving)
+    rival.commit()
+    giving.result()
+    assert [(2, NOW)] == [(row.message, row.before_at) for row in PortfolioPerson.select()]
+    assert 1 == Portfolio.get().people
