@@ -18,7 +18,7 @@ import pyotp
 
 from daemon.db.connection import write
 from daemon.db.proxy import locked
-from daemon.models import RecoveryCode, SecondFactor
+from daemon.models import RecoveryCode, SecondFactor, User
 
 ISSUER = "wasender"
 STEP_MS = 30_000
@@ -81,6 +81,7 @@ def turn_on(user_id: int, nonce: str, code: str, key: bytes, now: int) -> list[s
     step = _step(secret(key, user_id, nonce), code, now)
     if step is None:
         return None
+    _one_after_the_other(user_id)
     SecondFactor.delete().where(SecondFactor.user == user_id).execute()
     SecondFactor.insert(user=user_id, nonce=nonce, confirmed_at=now, last_step=step).execute()
     return new_codes(user_id, key)
@@ -97,9 +98,15 @@ def new_codes(user_id: int, key: bytes) -> list[str]:
     """Recovery codes in place of the earlier ones."""
     made = ["-".join(_part() for _ in range(PARTS)) for _ in range(CODES)]
     with write():
+        _one_after_the_other(user_id)
         RecoveryCode.delete().where(RecoveryCode.user == user_id).execute()
         RecoveryCode.insert_many([{"user": user_id, "digest": _digest(key, user_id, each)} for each in made]).execute()
     return made
+
+
+def _one_after_the_other(user_id: int) -> None:
+    """Of two requests at once each would replace what it has found, and leave what the other one has made."""
+    locked(User.select(User.id).where(User.id == user_id)).first()
 
 
 def take(user_id: int, code: str, key: bytes, now: int) -> bool:

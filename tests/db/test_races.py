@@ -12,11 +12,13 @@ from threading import Barrier
 from typing import Any
 
 import psycopg
+import pyotp
 import pytest
 from structlog.testing import capture_logs
 
 from daemon import errors
 from daemon.accounts import portfolios
+from daemon.auth import second_factor
 from daemon.campaigns import create as creating
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
@@ -26,6 +28,7 @@ from daemon.models import Answer, Event, Job, Message, Portfolio, PortfolioPerso
 from daemon.states import JobState, PersonKey, State
 from tests.conftest import BACKENDS, NOW
 from tests.support.hand import LEASE_MS, Hand, fresh, job_state, states
+from tests.support.logins import anna
 from tests.support.rig import eventually
 
 Start = Callable[..., Future[Any]]
@@ -466,3 +469,24 @@ def test_a_place_is_not_given_back_that_another_message_takes_just_now(database,
     giving.result()
     assert [(2, NOW)] == [(row.message, row.before_at) for row in PortfolioPerson.select()]
     assert 1 == Portfolio.get().people
+
+
+def test_a_second_factor_that_is_turned_on_twice_at_once(database, start, until_it_waits):
+    """The codes that are shown last are those that are taken, and no others."""
+    user_id, key = anna().id, b"what second factors are made of"
+    second_factor.begin(user_id)
+    nonce = second_factor.begun(user_id)
+    assert nonce
+    shown = pyotp.TOTP(second_factor.secret(key, user_id, nonce)).at(NOW // 1000)
+
+    def turn_on() -> list[str] | None:
+        with connection.write():
+            return second_factor.turn_on(user_id, nonce, shown, key, NOW)
+
+    for work in (turn_on, lambda: second_factor.new_codes(user_id, key)):
+        with connection.write():
+            assert work()
+            again = start(work)
+            until_it_waits(again)
+        codes = again.result()
+        assert second_factor.CODES == len(codes) == second_factor.left(user_id)
