@@ -43,7 +43,7 @@ def add(settings: Settings, name: str, own: Limits, who: str, now: int) -> Accou
     checked = limits.check(own)
     limits.fit_together(checked)
     with write():
-        _one_at_a_time()
+        limits.one_at_a_time()
         # In any case: it is also the name of a folder, and some disks do not tell these apart.
         alike = [
             each for each in directory.every() if name.casefold() in (each.name.casefold(), each.called.casefold())
@@ -75,11 +75,6 @@ def _let_go(settings: Settings, name: str, now: int) -> dict[str, Any]:
 def in_hand(name: str) -> bool:
     """Whether a message of the account is with a sender, or was with one that has died."""
     return bool(Message.select(Message.id).where(Message.account == name, Message.state.in_(IN_HAND)).exists())
-
-
-def _one_at_a_time() -> None:
-    """Two that are added at once must not get the same title."""
-    locked(Account.select(Account.name).order_by(Account.name)).first()
 
 
 def removable(settings: Settings, name: str) -> None:

@@ -72,6 +72,8 @@ def set_limits(name: str, limits: Limits, who: str, version: int | None = None) 
     """
     checked = check(limits)
     with write():
+        if checked.get("title"):
+            one_at_a_time()
         row = locked(Account.select().where(Account.name == name)).first()
         if row is None or row.removed_at is not None or not rights.may(name):
             raise errors.NotFound(Why.NO_ACCOUNT, name=name)
@@ -101,6 +103,11 @@ def fit_together(own: Mapping[str, Any]) -> None:
     for low, high in RANGES:
         if own.get(low) is not None and own.get(high) is not None and own[low] > own[high]:
             raise errors.InvalidInput(Why.PAUSES_REVERSED).at(low)
+
+
+def one_at_a_time() -> None:
+    """Two that are added or renamed at once must not get the same title."""
+    locked(Account.select(Account.name).order_by(Account.name)).first()
 
 
 def unlike_others(name: str, title: str | None) -> None:

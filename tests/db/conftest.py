@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 
 from daemon.accounts import directory
@@ -29,7 +31,11 @@ from tests.support.meta import SETTINGS as META
 from tests.support.postgres import Server
 from tests.support.posting import Post
 from tests.support.rehearsing import prepare
+from tests.support.rig import eventually
 from tests.support.scripted import ScriptedTransport, until
+
+Start = Callable[..., Future[Any]]
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture(params=BACKENDS)
@@ -49,6 +55,43 @@ def nothing(backend: str, database_url: str, request: pytest.FixtureRequest) -> 
         url = server.new_database(migrated=False)
         yield url
         server.drop(url)
+
+
+@pytest.fixture
+def rival(database: str) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody else's connection."""
+    with psycopg.connect(database) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Run a function on a thread with a connection of its own."""
+    with ThreadPoolExecutor(8) as threads:
+
+        def run(work: Callable[..., Any], *given: Any) -> Any:
+            try:
+                return work(*given)
+            finally:
+                connection.close()
+
+        yield lambda work, *given: threads.submit(run, work, *given)
+
+
+@pytest.fixture
+def until_it_waits(database: str) -> Iterator[Callable[[Future[Any]], None]]:
+    """Returns when the other one waits for a lock. Fails when it is done without."""
+    with psycopg.connect(database, autocommit=True) as observer:
+
+        def wait(other: Future[Any]) -> None:
+            def waits() -> bool:
+                assert not other.done(), "it did not wait"
+                return bool(observer.execute(WAITS).fetchone()[0])
+
+            eventually(waits, what="it waits for the lock")
+
+        yield wait
 
 
 @pytest.fixture

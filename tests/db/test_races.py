@@ -6,75 +6,26 @@ One of them is stopped in the middle of its transaction, until the other one wai
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
-from typing import Any
 
-import psycopg
-import pyotp
 import pytest
 from structlog.testing import capture_logs
 
 from daemon import errors
-from daemon.accounts import portfolios
-from daemon.auth import second_factor
 from daemon.campaigns import create as creating
 from daemon.campaigns import lifecycle
 from daemon.contacts import suppression
 from daemon.db import connection, proxy
 from daemon.delivery import moves, rescue, unmatched, windows
-from daemon.models import Answer, Event, Job, Message, Portfolio, PortfolioPerson, Suppression
-from daemon.states import JobState, PersonKey, State
-from tests.conftest import BACKENDS, NOW
+from daemon.models import Answer, Event, Job, Message, Suppression
+from daemon.states import JobState, State
+from tests.conftest import BACKENDS
 from tests.support.hand import LEASE_MS, Hand, fresh, job_state, states
-from tests.support.logins import anna
-from tests.support.rig import eventually
-
-Start = Callable[..., Future[Any]]
-WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
 def backend() -> str:
     return "postgresql"
-
-
-@pytest.fixture
-def rival(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody else's connection."""
-    with psycopg.connect(database) as connection:
-        yield connection
-        connection.rollback()
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Run a function on a thread with a connection of its own."""
-    with ThreadPoolExecutor(8) as threads:
-
-        def run(work: Callable[..., Any], *given: Any) -> Any:
-            try:
-                return work(*given)
-            finally:
-                connection.close()
-
-        yield lambda work, *given: threads.submit(run, work, *given)
-
-
-@pytest.fixture
-def until_it_waits(database: str) -> Iterator[Callable[[Future[Any]], None]]:
-    """Returns when the other one waits for a lock. Fails when it is done without."""
-    with psycopg.connect(database, autocommit=True) as observer:
-
-        def wait(other: Future[Any]) -> None:
-            def waits() -> bool:
-                assert not other.done(), "it did not wait"
-                return bool(observer.execute(WAITS).fetchone()[0])
-
-            eventually(waits, what="it waits for the lock")
-
-        yield wait
 
 
 @pytest.mark.parametrize("state", [JobState.PAUSED, JobState.STOPPED])
@@ -449,44 +400,3 @@ def test_whose_a_chat_is_is_told_by_a_person_and_by_meta_at_once(hand: Hand, sta
     with pytest.raises(errors.NotFound):
         assigning.result()
     assert [message.number] == [each.number for each in Suppression.select()]
-
-
-def test_a_place_is_not_given_back_that_another_message_takes_just_now(database, rival, start, until_it_waits):
-    """The person counts for that one by then."""
-    portfolios.told("1", 5, NOW)
-    with connection.write():
-        assert portfolios.lock("1") and portfolios.take("1", PersonKey("anna"), 1, NOW)
-
-    def give_back() -> None:
-        with connection.write():
-            portfolios.give_back(1)
-
-    rival.execute("SELECT 1 FROM portfolio FOR UPDATE")
-    rival.execute("UPDATE portfolio_person SET message = 2, before_at = at")
-    giving = start(give_back)
-    until_it_waits(giving)
-    rival.commit()
-    giving.result()
-    assert [(2, NOW)] == [(row.message, row.before_at) for row in PortfolioPerson.select()]
-    assert 1 == Portfolio.get().people
-
-
-def test_a_second_factor_that_is_turned_on_twice_at_once(database, start, until_it_waits):
-    """The codes that are shown last are those that are taken, and no others."""
-    user_id, key = anna().id, b"what second factors are made of"
-    second_factor.begin(user_id)
-    nonce = second_factor.begun(user_id)
-    assert nonce
-    shown = pyotp.TOTP(second_factor.secret(key, user_id, nonce)).at(NOW // 1000)
-
-    def turn_on() -> list[str] | None:
-        with connection.write():
-            return second_factor.turn_on(user_id, nonce, shown, key, NOW)
-
-    for work in (turn_on, lambda: second_factor.new_codes(user_id, key)):
-        with connection.write():
-            assert work()
-            again = start(work)
-            until_it_waits(again)
-        codes = again.result()
-        assert second_factor.CODES == len(codes) == second_factor.left(user_id)
