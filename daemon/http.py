@@ -82,7 +82,7 @@ def make_app(settings: Settings, key: str) -> web.Application:
     app[visitors.SETTINGS] = settings
     app[visitors.API_KEY] = key
     app[visitors.SECRET_KEY] = config.secret_key(settings)
-    app[pages.ONE_BY_ONE] = pages.Queue()
+    app[pages.ONE_BY_ONE] = pages.Turns()
     app[heavy.GATE] = heavy.Gate()
     app[audited.SELDOM] = audited.Seldom()
     app[rates.RATES] = rates.Rates()

@@ -88,5 +88,5 @@ def set_up(app: web.Application) -> None:
 
 
 ONE_BY_ONE = login.ONE_BY_ONE
-Queue = login.Queue
+Turns = login.Turns
 lead_back = ways_back.lead_back

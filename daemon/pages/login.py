@@ -35,7 +35,7 @@ FULL_MS = 5_000  # until somebody who found the queue full may try again
 
 
 class Queue:
-    """One thread checks passwords, however many people log in, and only a limited number wait for it."""
+    """One thread checks its passwords, however many people log in, and only a limited number wait for it."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(1)
@@ -54,7 +54,15 @@ class Queue:
         self._turn.release()
 
 
-ONE_BY_ONE = web.AppKey("one_by_one", Queue)
+class Turns:
+    """Strangers have a queue of their own: whoever fills it keeps nobody out who is logged in, or whose password was
+    right, or whose browser the name has logged in with before."""
+
+    def __init__(self) -> None:
+        self.known, self.strangers = Queue(), Queue()
+
+
+ONE_BY_ONE = web.AppKey("one_by_one", Turns)
 
 
 @routes.get("/app/login")
@@ -105,7 +113,8 @@ async def _by_password(request: web.Request, origin: lockout.Try, form: forms.Lo
         raise errors.Unauthorized(OfAuth.WRONG_PASSWORD)
     # Before the queue, so that somebody who is locked out does not keep others waiting.
     await timed(request, lockout.look, lockout.counters(origin, form.name), origin)
-    async with request.app[ONE_BY_ONE]:
+    turns = request.app[ONE_BY_ONE]
+    async with turns.known if origin.known else turns.strangers:
         check: Callable[..., sessions.Opened | Step] = sessions.by_password
         required = request.app[SETTINGS].require_totp
         return await timed(request, check, origin, form.name, form.password, required=required)

@@ -107,7 +107,7 @@ async def take(request: web.Request) -> web.StreamResponse:
             said_again = gettext("The two passwords differ: enter the new password twice.")
             return _page(request, found, goal, said_again, status=422)
         audit.called("login")
-        async with request.app[ONE_BY_ONE]:
+        async with request.app[ONE_BY_ONE].known:
             required = request.app[SETTINGS].require_totp
             opened = await timed(request, sessions.finish, _token(request), required, new_password=form.new)
     except errors.TooManyTries as error:

@@ -115,7 +115,7 @@ async def _proved(request: web.Request, place: str, change: Change) -> web.Strea
     user_id = _user_id(who)
     form = (await forms.read(request, LOGIN_BYTES)).parsed(Proved)
     try:
-        async with request.app[ONE_BY_ONE]:
+        async with request.app[ONE_BY_ONE].known:
             await timed(request, sessions.confirm, access.origin_of(request, who.name), user_id, form.password)
     except errors.Unauthorized:
         return await _page(request, who, error=gettext("This is not your current password."), place=place)

@@ -389,7 +389,7 @@ async def own_password(request: web.Request) -> web.StreamResponse:
         return await _me(request, gettext("The two passwords differ: enter the new password twice."), "again")
     try:
         origin = access.origin_of(request, who.name)
-        async with request.app[ONE_BY_ONE]:
+        async with request.app[ONE_BY_ONE].known:
             was = await timed(request, sessions.confirm, origin, who.user_id, form.password)
             await in_db(request, partial(users.set_password, who.user_id, form.new, who.name, was.version))
     except (errors.Unauthorized, errors.EditConflict):  # wrong, or changed a moment ago

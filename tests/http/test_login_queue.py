@@ -10,6 +10,7 @@ import pytest
 from daemon import errors
 from daemon.auth import lockout, passwords, users
 from daemon.pages import login
+from daemon.server import access
 from daemon.states import Role
 from tests.http.conftest import KEY
 from tests.support.signing_in import GOOD, anna, someone, submit
@@ -22,7 +23,7 @@ async def test_whoever_is_locked_out_does_not_wait(client: Any) -> None:
     """While somebody's password is being looked at for long."""
     for _ in range(lockout.TRIES):
         assert 401 == (await client.post("/app/login", data=WRONG, headers=SAME)).status
-    async with client.app[login.ONE_BY_ONE]:
+    async with client.app[login.ONE_BY_ONE].strangers:
         for name in ("anna", "ben"):
             data = {"name": name, "password": "x" * 12}
             answer = await asyncio.wait_for(client.post("/app/login", data=data, headers=SAME), 60)
@@ -60,7 +61,7 @@ async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch, most: int) -> 
 @pytest.mark.parametrize("data", [{}, {"name": "anna"}, {"password": "x" * 12}, {"name": " ", "password": "x" * 12}])
 async def test_a_form_that_is_not_filled_in_costs_no_turn(client: Any, data: dict[str, str]) -> None:
     """It is wrong without a look at any password."""
-    async with client.app[login.ONE_BY_ONE]:
+    async with client.app[login.ONE_BY_ONE].strangers:
         answer = await asyncio.wait_for(client.post("/app/login", data=data, headers=SAME), 60)
 
     assert 401 == answer.status
@@ -74,3 +75,16 @@ async def test_ones_own_password_waits_for_its_turn(client: Any, monkeypatch: py
     monkeypatch.setattr(login, "MOST_WAITING", 0)
     answer = await submit(client, f"/app/me/{path}", password=GOOD, new="another good one", again="another good one")
     assert 429 == answer.status and passwords.matches(GOOD, users.find(user_id).password)
+
+
+async def test_strangers_keep_no_known_browser_waiting(client: Any) -> None:
+    """However many of them want to log in at once."""
+    anna()
+    right = {"name": "anna", "password": GOOD}
+    answer = await client.post("/app/login", data=right, headers=SAME, allow_redirects=False)
+    mark = answer.cookies[access.BROWSER_COOKIE].value
+    client.session.cookie_jar.clear()
+    known = SAME | {"Cookie": f"{access.BROWSER_COOKIE}={mark}"}
+    async with client.app[login.ONE_BY_ONE].strangers:
+        posted = client.post("/app/login", data=right, headers=known, allow_redirects=False)
+        assert 303 == (await asyncio.wait_for(posted, 60)).status
