@@ -166,8 +166,8 @@ class Trial:
         directory.open_account(ACCOUNTS[0], clock.now_ms())
         theirs = {field: value for field, value in given.items() if field in limits.CHECKS and field != "cloud_url"}
         for account in ACCOUNTS[1:]:
-            own = cast(limits.Limits, theirs | {"cloud_throughput": plan.rate})
-            installed.add(self._settings, account, own, "crash", clock.now_ms())
+            chosen = cast(limits.Limits, theirs | {"cloud_throughput": plan.rate})
+            installed.add(self._settings, account, chosen, "crash", clock.now_ms())
         machines = [stack.enter_context(network.machine(folder / f"host{nth}")) for nth in range(3)]
         self._hosts = [Host(machine, environment) for machine in machines]
 
