@@ -15,7 +15,7 @@ from daemon.cli.exits import Exit, Failure
 from daemon.files import release
 
 CONF = Path("run/supervisord.conf")
-PYTHON = "%(here)s/../.venv/bin/python"  #: in the checkout's configuration
+PYTHON = '"%(here)s/../.venv/bin/python"'  #: in the checkout's configuration
 
 
 def run(data: Path | None, port: int | None) -> NoReturn:

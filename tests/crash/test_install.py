@@ -157,7 +157,7 @@ PYTHONS = {
 @pytest.mark.parametrize("python", PYTHONS)
 def test_a_python_that_cannot_be_used_is_named_before_anything_is_made(python: str, tmp_path: Path) -> None:
     """One that is missing, one that is too old, one that the service's user may not run."""
-    stand_in = tmp_path / "python3"
+    stand_in = tmp_path / "my python3"  # also with a blank
     if not python.startswith("/"):
         stand_in.write_text(f"#!/bin/bash\n{python}\n")
         stand_in.chmod(0o755)

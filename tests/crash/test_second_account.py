@@ -26,8 +26,11 @@ def test_further_senders_are_what_the_first_one_is() -> None:
 
 def test_both_accounts_run_and_each_sends_its_own(tmp_path: Path) -> None:
     """Asked for in wasender.env. A sender that was idle takes the new account, and is idle again when it is gone; a
-    limit of the one does not touch the other, and `sender` is one process all the time."""
-    rig = Rig(tmp_path, transport="dryrun", delay_min=0, delay_max=0)
+    limit of the one does not touch the other, and `sender` is one process all the time. The blank in the folder's name
+    is in nobody's way."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    rig = Rig(folder, transport="dryrun", delay_min=0, delay_max=0)
     (rig.root / "wasender.env").write_text("WASENDER_SENDERS=2\n")
     command = [sys.executable, "-m", "daemon.ops.preflight", "--senders"]
     subprocess.run(command, cwd=rig.root, env=rig.environment, check=True, timeout=60)

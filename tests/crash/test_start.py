@@ -22,7 +22,10 @@ from tests.support.rig import chrome_processes, copy_outside, eventually, free_p
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    return copy_outside(tmp_path)
+    """In a folder with a blank, which any of the programs and configurations could take for two words."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    return copy_outside(folder)
 
 
 def start(checkout: Path, *options: str, **environment: str) -> subprocess.Popen[str]:

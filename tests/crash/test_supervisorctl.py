@@ -25,7 +25,7 @@ VERBS = {
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("rig"), transport="dryrun")
+    rig = Rig(tmp_path_factory.mktemp("a rig"), transport="dryrun")  # with a blank, as a clone's folder may have
     rig.prefix = as_ordinary_user()
     own_file(rig).parent.mkdir()
     own_file(rig).write_text(OWN)
