@@ -130,6 +130,27 @@ def test_an_environment_of_a_python_that_has_become_another_version_is_made_anew
     assert "making .venv" in done.stdout and "no virtual environment could be made" in done.stderr
 
 
+def test_programs_of_somebody_who_ran_it_by_hand_are_moved_where_updates_leave_them(machine: Path) -> None:
+    """What is in /opt/wasender was unpacked there: its etc/ is replaced. None takes the place of another."""
+    own, kept = machine / "opt/wasender/etc/supervisor.d", machine / "etc/wasender/supervisor.d"
+    own.unlink()
+    own.mkdir()
+    (own / "by hand.conf").write_text("[program:hand]\ncommand=/bin/cat\n")
+    (own / "own.conf").write_text("other\n")
+    (kept / "own.conf").write_text("mine\n")
+    (machine / "opt/wasender/etc/wasender.service").write_text("an earlier one\n")
+
+    code, said = install("--root", machine)
+    assert code and f"own.conf is in {own} and in {kept}: keep one of them" in said
+    assert ["by hand.conf", "own.conf"] == sorted(path.name for path in own.iterdir())
+    (own / "own.conf").unlink()
+    assert 0 == install("--root", machine)[0]
+
+    assert kept == own.readlink()
+    assert ["by hand.conf", "own.conf"] == sorted(path.name for path in kept.iterdir())
+    assert "mine\n" == (kept / "own.conf").read_text()
+
+
 def test_it_goes_and_leaves_data_and_settings_unless_told_otherwise(machine: Path) -> None:
     """--uninstall can be repeated; --purge asks, and takes no other word for an answer."""
     for _ in range(2):
@@ -145,6 +166,68 @@ def test_it_goes_and_leaves_data_and_settings_unless_told_otherwise(machine: Pat
     assert (machine / "var/lib/wasender/kept").exists()
     assert 0 == install("--root", machine, "--uninstall", "--purge", typed="delete\n")[0]
     assert [] == [path for path in machine.rglob("*") if not path.is_dir()]
+
+
+def unpacked(machine: Path) -> Path:
+    """What is in /opt/wasender of that machine was unpacked there, and run."""
+    code = machine / "opt/wasender"
+    for name in (
+        "daemon/sender.py",
+        "docs/install.md",
+        "etc/supervisor.d/own.conf",
+        "data/wasender.db",
+        "wasender.env",
+    ):
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).touch()
+    return code
+
+
+def test_what_was_run_by_hand_leaves_its_data_settings_and_programs(tmp_path: Path) -> None:
+    """These are where the code is; only the code goes."""
+    code = unpacked(tmp_path)
+    for _ in range(2):
+        assert 0 == install("--root", tmp_path, "--uninstall", "--purge", "--yes")[0]
+    assert {"etc/supervisor.d/own.conf", "data/wasender.db", "wasender.env"} == {
+        str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()
+    }
+
+
+def test_a_worktree_is_a_clone(tmp_path: Path) -> None:
+    """Its .git is a file."""
+    code = unpacked(tmp_path)
+    (code / ".git").write_text("gitdir: elsewhere\n")
+    assert "is a clone and stays" in install("--root", tmp_path, "--uninstall")[1]
+    assert (code / "daemon/sender.py").exists()
+
+
+def test_data_on_another_disk_goes_and_its_mount_stays(tmp_path: Path) -> None:
+    """What is asked for is done to its end: settings, which are a link here, go as well."""
+    disk, settings, machine = tmp_path / "disk", tmp_path / "elsewhere", tmp_path / "machine"
+    for folder in (disk / "profile", settings, machine / "var/lib/wasender", machine / "etc"):
+        folder.mkdir(parents=True)
+    for file in (disk / "wasender.db", disk / "profile/login", settings / "wasender.env"):
+        file.touch()
+    (machine / "etc/wasender").symlink_to(settings)
+    mounted = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind "$0" "$1" && shift && exec "$@"',
+    ]
+
+    code, said = install(
+        "--root", machine, "--uninstall", "--purge", typed="delete\n",
+        before=[*mounted, str(disk), str(machine / "var/lib/wasender")],
+    )  # fmt: skip
+
+    assert 0 == code, said
+    assert f"{machine}/etc/wasender is a link: what is in {settings} is deleted" in said
+    assert f"{machine}/var/lib/wasender is empty now, and stays (Device or resource busy)" in said
+    assert [] == [*disk.iterdir(), *settings.iterdir()] and not (machine / "etc/wasender").is_symlink()
 
 
 PYTHONS = {
@@ -191,5 +274,5 @@ def test_another_folder_of_that_name_is_left_alone(tmp_path: Path) -> None:
 
     code, said = install("--root", tmp_path, "--uninstall")
 
-    assert code and "is not wasender's" in said
+    assert not code and "is not wasender's, and stays" in said
     assert (tmp_path / "opt/wasender/mine").exists()
