@@ -8,6 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
+ONE_NAME = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # the disk knows only one name for a file
+
 
 def keep(part: Path, place: Path) -> None:
     """Rename the file at `part` to `place` atomically, replacing what is there.
@@ -16,6 +18,22 @@ def keep(part: Path, place: Path) -> None:
     """
     sync(part)
     part.replace(place)
+    sync(place.parent)
+
+
+def keep_new(part: Path, place: Path) -> None:
+    """The same where nothing is at `place`, and nothing that comes there meanwhile is replaced. Raises FileExistsError,
+    OSError."""
+    sync(part)
+    try:
+        place.hardlink_to(part)
+    except OSError as error:
+        if error.errno not in ONE_NAME:
+            raise
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # nobody else's any more
+        part.replace(place)
+    else:
+        part.unlink()
     sync(place.parent)
 
 
@@ -57,9 +75,9 @@ def _name(draft: Path, path: Path) -> None:
     try:
         path.hardlink_to(draft)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+        if error.errno not in ONE_NAME:
             raise
-        # The disk knows only one name for a file. Of two processes that start at once, one finds an empty file there.
+        # Of two processes that start at once, one finds an empty file there.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(draft.read_bytes())
             file.flush()

@@ -4,6 +4,7 @@ through before it gets its name; and deletes old ones."""
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from daemon.ops.archive import Manifest
 
 FOLDER = "backups"  # in the data folder, where no other place is named
 NAME = re.compile(r"wasender-(\d{8}T\d{6}Z)\.backup(?:\.age)?")
+PART = re.compile(r"\.(.+?)(?:\.[0-9a-f]{8})?\.part")  # while it is written; earlier versions had no number in it
 BESIDE = ("api_key", "secret_key", home.FILE, "selectors.toml")  # of the data folder, where they are there
 ATTACHMENTS = "attachments/"
 STAGING = ".backup-"  # begins the name of a folder in the data folder that has a copy of the database for a while
@@ -69,16 +71,15 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
     if (settings.data_dir / RESTORING).exists():
         raise errors.BackupRefused("A restore has broken off: run `wasender restore` once more, it finishes it.")
     file, ours = _place(settings, to, bool(wanted), bool(keep.count or keep.days), now)
-    _sweep(settings.data_dir, file.parent, now)
-    if file.exists():
-        raise errors.BackupRefused(f"There is a file {file} already: name another one.")
+    _sweep(settings.data_dir, file, now)
+    if file.exists() and not ours:
+        raise _taken(file)
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=settings.data_dir) as staging:
         taken = snapshot.take(settings.db_url, Path(staging))
         if not taken.steps:  # it may be empty because of a fault, and old backups are not to go for it
             raise errors.BackupRefused("There is nothing of wasender's in the database: see what the settings name.")
         manifest = Manifest(now, release.version(), taken.kind, taken.steps, taken.epoch, taken.rows)
-        part = file.with_name(f".{file.name}.part")
-        part.unlink(missing_ok=True)
+        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
         try:
             identity, passing = archive.passing_key() if wanted else (None, None)
             with archive.written(part, manifest, [*wanted, passing] if wanted else ()) as writer:
@@ -92,7 +93,7 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
                     except FileNotFoundError:  # lost, or deleted meanwhile, as nobody has used it for long
                         manifest.missing.append(each)
             archive.read(part, [identity] if wanted else ())
-            durable.keep(part, file)
+            file = _put(part, file, ours, now)
         finally:
             part.unlink(missing_ok=True)
     deleted, spared = _prune(file, keep, now) if ours else ([], 0)
@@ -109,20 +110,43 @@ def _place(settings: Settings, to: Path | None, encrypted: bool, pruned: bool, n
         if not missing.is_dir():
             raise errors.BackupRefused(f"There is no folder {missing}: make it, or look whether its disk is mounted.")
         return folder, False
-    name = f"wasender-{instant(now):%Y%m%dT%H%M%SZ}.backup"
-    return folder / (f"{name}.age" if encrypted else name), True
+    return folder / _name(encrypted, now), True
 
 
-def _sweep(data_dir: Path, folder: Path, now: int) -> None:
+def _name(encrypted: bool, now: int) -> str:
+    return f"wasender-{instant(now):%Y%m%dT%H%M%SZ}.backup{'.age' if encrypted else ''}"
+
+
+def _put(part: Path, file: Path, ours: bool, now: int) -> Path:
+    """Give it its name; the next free one where another installation's backup in the folder has it. Raises
+    BackupRefused where a person has named the file, which is there now."""
+    while True:
+        try:
+            durable.keep_new(part, file)
+        except FileExistsError:
+            if not ours:
+                raise _taken(file) from None
+            now += 1000
+            file = file.with_name(_name(file.suffix == ".age", now))
+        else:
+            return file
+
+
+def _taken(file: Path) -> errors.BackupRefused:
+    return errors.BackupRefused(f"There is a file {file} already: name another one.")
+
+
+def _sweep(data_dir: Path, file: Path, now: int) -> None:
     """Delete what backups that were killed have left; of parts, which may belong to another data folder's backup that
     is being made, only old ones."""
     for each in data_dir.glob(f"{STAGING}*"):
         shutil.rmtree(each, ignore_errors=True)
-    for each in folder.glob(".wasender-*.part"):
-        with suppress(FileNotFoundError):  # it has got its name just now
-            ours = NAME.fullmatch(each.name.removeprefix(".").removesuffix(".part"))
-            if ours and each.stat().st_mtime < (now - DAY_MS) / 1000:
-                each.unlink()
+    for each in file.parent.glob(".*.part"):
+        found = PART.fullmatch(each.name)
+        if found and (found[1] == file.name or NAME.fullmatch(found[1])):
+            with suppress(OSError):  # it has got its name just now, or is another user's
+                if each.stat().st_mtime < (now - DAY_MS) / 1000:
+                    each.unlink()
 
 
 def _prune(made: Path, keep: Keep, now: int) -> tuple[list[Path], int]:

@@ -3,6 +3,7 @@ no place for what they bring."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -57,8 +58,8 @@ def test_what_a_killed_backup_leaves_goes_with_the_next(bench: Any, tmp_path: Pa
     """A copy of the database in the clear; and that it was killed is told, but not while it runs."""
     folder, kept = bench.settings.data_dir, tmp_path / "kept"
     copy, old, young, mine = (
-        folder / f"{backup.STAGING}x", kept / ".wasender-20300131T030000Z.backup.part",
-        kept / ".wasender-20300131T040000Z.backup.age.part", kept / ".wasender-notes.part",
+        folder / f"{backup.STAGING}x", kept / ".wasender-20300131T030000Z.backup.4567cdef.part",
+        kept / ".wasender-20300131T040000Z.backup.age.0123abcd.part", kept / ".wasender-notes.part",
     )  # fmt: skip
     with under_way.one_at_a_time(folder):
         (folder / backup_failures.FILE).write_text(json.dumps({"at": NOW, "why": backup_failures.ENDED}))
@@ -77,6 +78,36 @@ def test_what_a_killed_backup_leaves_goes_with_the_next(bench: Any, tmp_path: Pa
 
     assert (False, False, True, True) == tuple(each.exists() for each in (copy, old, young, mine))
     assert backup_failures.last(folder) is None
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("names", [1, 2])
+def test_another_installations_backup_of_the_same_second_stays(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: int
+) -> None:
+    """Where two have one folder, also on a disk that knows one name for a file; nor is a person's file replaced."""
+    now, real = db_clock.now_ms(), archive.read
+    named, rivals = tmp_path / "mine", [tmp_path / backup._name(False, now + after) for after in (0, 1000)]
+
+    def no_link(*_given: Any) -> None:
+        raise PermissionError(errno.EPERM, "one name")
+
+    def meanwhile(part: Path, *given: Any) -> Any:
+        assert [part] == list(tmp_path.glob(".*.part"))
+        for each in (named, *rivals):
+            each.write_text("another's")
+        return real(part, *given)
+
+    if names == 1:
+        monkeypatch.setattr(Path, "hardlink_to", no_link)
+    monkeypatch.setattr(archive, "read", meanwhile)
+    with pytest.raises(errors.BackupRefused, match=r"There is a file .*/mine already"):
+        backup.make(bench.settings, named, (), Keep(), now)
+    rivals[0].unlink()
+    made = backup.make(bench.settings, tmp_path, (), Keep(), now)
+    assert tmp_path / backup._name(False, now + 2000) == made.file and real(made.file, ())
+    assert ["another's"] * 3 == [each.read_text() for each in (named, *rivals)]
+    assert [] == list(tmp_path.glob(".*.part"))
 
 
 def test_nothing_is_saved_where_a_restore_has_broken_off(bench: Any) -> None:
