@@ -69,6 +69,7 @@ def backup(
     if made.manifest.missing:
         lines.append(f"{len(made.manifest.missing):,} attachments were not in the data folder: their files are lost.")
     lines += [f"{each} was deleted." for each in made.deleted]
+    lines += made.stuck
     if made.spared:
         lines.append(
             f"Older backups stay ({made.spared:,}): for more than {keep_days} days none was made, or the clock is "
@@ -82,6 +83,7 @@ def backup(
         "files": files,
         "missing": made.manifest.missing,
         "deleted": [str(each) for each in made.deleted],
+        "not_deleted": made.stuck,
         "spared": made.spared,
     }
     output.tell("\n".join(lines), told)

@@ -17,7 +17,7 @@ from daemon import errors
 from daemon.accounts import home
 from daemon.config import Settings
 from daemon.contacts.stored import attachment_path
-from daemon.files import durable, release
+from daemon.files import durable, release, trouble
 from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
 from daemon.ops import archive, backup_failures, snapshot, under_way
@@ -34,14 +34,15 @@ DAY_MS = 24 * 3_600_000
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that was made. deleted: old ones that had to go; spared: how many stay although they are too old, as
-    the clock may be wrong."""
+    """A backup that was made. deleted: old ones that had to go; stuck: why others could not be deleted; spared: how
+    many stay although they are too old, as the clock may be wrong."""
 
     file: Path
     size: int
     manifest: Manifest
     encrypted: bool
     deleted: list[Path]
+    stuck: list[str]
     spared: int = 0
 
 
@@ -96,8 +97,9 @@ def _made(settings: Settings, to: Path | None, public_keys: Sequence[str], keep:
             file = _put(part, file, ours, now)
         finally:
             part.unlink(missing_ok=True)
-    deleted, spared = _prune(file, keep, now) if ours else ([], 0)
-    return Made(file, file.stat().st_size, manifest, bool(wanted), deleted, spared)
+    size, stuck = file.stat().st_size, list[str]()
+    deleted, spared = _prune(file, keep, now, stuck) if ours else ([], 0)
+    return Made(file, size, manifest, bool(wanted), deleted, stuck, spared)
 
 
 def _place(settings: Settings, to: Path | None, encrypted: bool, pruned: bool, now: int) -> tuple[Path, bool]:
@@ -149,12 +151,18 @@ def _sweep(data_dir: Path, file: Path, now: int) -> None:
                     each.unlink()
 
 
-def _prune(made: Path, keep: Keep, now: int) -> tuple[list[Path], int]:
+def _prune(made: Path, keep: Keep, now: int, stuck: list[str]) -> tuple[list[Path], int]:
     """Delete what need not stay; never the one that was just made, nor any other file. Also how many of those that are
-    too old stay, as the clock may be wrong."""
+    too old stay, as the clock may be wrong. stuck: gets why one could not be deleted, which is not this backup's
+    failure."""
     if keep.count is None and keep.days is None:
         return [], 0
-    times = {path: at for path in made.parent.iterdir() if (at := _made_at(path.name)) is not None}
+    try:
+        files = list(made.parent.iterdir())
+    except OSError as error:
+        stuck.append(f"{made.parent} cannot be read: {trouble.reason(error)}.")
+        return [], 0
+    times = {path: at for path in files if (at := _made_at(path.name)) is not None}
     newest = sorted(times, key=lambda path: times[path], reverse=True)
     stay, spared = {made, *newest[: keep.count or 0]}, set[Path]()
     if keep.days is not None:
@@ -164,10 +172,16 @@ def _prune(made: Path, keep: Keep, now: int) -> tuple[list[Path], int]:
         if last < min(times[path] for path in young) - days:  # nobody made one for as long, or the clock has jumped
             spared = {path for path in newest if times[path] >= last - days} - young - stay
         stay |= young | spared
-    old = [path for path in newest if path not in stay]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return old, len(spared)
+    deleted = []
+    for path in newest:
+        if path in stay:
+            continue
+        try:
+            path.unlink(missing_ok=True)
+            deleted.append(path)
+        except OSError as error:
+            stuck.append(f"{path} cannot be deleted: {trouble.reason(error)}.")
+    return deleted, len(spared)
 
 
 def _made_at(name: str) -> int | None:

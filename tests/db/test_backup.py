@@ -30,7 +30,7 @@ from daemon.files import data_folder
 from daemon.files.data_folder import RESTORING
 from daemon.i18n.instants import instant
 from daemon.models import Attachment, AuditEntry, Job, Message
-from daemon.ops import alone, archive, audit_upkeep, backup, erase, restore, snapshot
+from daemon.ops import alone, archive, audit_upkeep, backup, backup_failures, erase, restore, snapshot
 from daemon.ops.backup import Keep
 from daemon.states import AuditResult
 from tests.conftest import NOW
@@ -404,7 +404,7 @@ def test_a_clock_that_jumps_takes_no_backup(tmp_path: Path) -> None:
         at = NOW + day * backup.DAY_MS
         file = tmp_path / f"wasender-{instant(at):%Y%m%dT%H%M%SZ}.backup"
         file.touch()
-        deleted, spared = backup._prune(file, Keep(days=days), at)
+        deleted, spared = backup._prune(file, Keep(days=days), at, [])
         return len(deleted), spared
 
     (tmp_path / "wasender-99999999T999999Z.backup").touch()
@@ -413,6 +413,20 @@ def test_a_clock_that_jumps_takes_no_backup(tmp_path: Path) -> None:
     assert [(31, 0), (1, 0), (1, 0)] == [made(395 + day, 30) for day in (31, 32, 33)]
     assert [(23, 8), (8, 1), (1, 1), (1, 1)] == [made(day, 7) for day in (500, 530, 560, 590)]
     assert 3 == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_backup_is_made_also_where_an_old_one_cannot_be_deleted(stocked: Any, tmp_path: Path) -> None:
+    """It is said which, others go, and nobody is mailed that no backup was made."""
+    old, other = (tmp_path / f"wasender-200{n}0131T030000Z.backup" for n in (2, 1))
+    old.mkdir()
+    other.touch()
+    settings = stocked.settings
+    where = {"WASENDER_DATABASE_URL": settings.db_url, "WASENDER_DATA_DIR": str(settings.data_dir)}
+    done = invoke("backup", "--to", str(tmp_path), "--keep", "1", **where)
+    assert 0 == done.exit_code, done.output
+    assert f"{old} cannot be deleted: Is a directory." in done.stdout and f"{other} was deleted." in done.stdout
+    assert backup_failures.last(settings.data_dir) is None and not other.exists()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
