@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from daemon import errors
 from daemon.config import Settings
 from daemon.contacts import row_sets
 from daemon.contacts.refusals import Why
+from daemon.db.clock import AHEAD_MS
 from daemon.db.connection import after_commit, write
 from daemon.models import Attachment, Upload
 
@@ -21,6 +24,8 @@ log = structlog.get_logger()
 MB = 1024 * 1024
 DAY_MS = 24 * 3_600_000
 BATCH = 500  # ids in one statement
+SETTLED_MS = 3_600_000  # no upload is without a byte for so long, nor a file without its row
+DOUBT = ".doubt"
 SETS = (Upload.people_set, Upload.repeated_set, Upload.rejected_set, Upload.sheet_set)
 
 
@@ -67,7 +72,10 @@ def prune(settings: Settings, kept: Callable[[], set[str]], now: int) -> tuple[i
             theirs = (Attachment.id.in_(list(batch)), Attachment.used_at.is_null())  # somebody may just have used one
             Attachment.delete().where(*theirs).execute()
             ids -= {row.id for row in Attachment.select(Attachment.id).where(Attachment.id.in_(list(batch)))}
-        after_commit(partial(_remove, settings, ids))
+        for each in ids:
+            with suppress(OSError):  # a full disk gets no emptier by keeping them
+                doubt(settings, each).touch(mode=0o600)
+        after_commit(partial(remove, settings, ids))
         if uploads or ids:
             after_commit(partial(log.info, "upload.forgotten", uploads=uploads, attachments=len(ids)))
     return uploads, len(ids)
@@ -78,6 +86,40 @@ def attachment_path(settings: Settings, attachment_id: str) -> Path:
     return settings.data_dir.resolve() / "attachments" / attachment_id
 
 
-def _remove(settings: Settings, ids: Collection[str]) -> None:
+def doubt(settings: Settings, attachment_id: str) -> Path:
+    """A file that is there while that attachment's row comes or goes. If the process dies meanwhile, it tells `settle`
+    to look: whoever looked for all files without a row would delete each of them beside a wrong or an empty database.
+    """
+    return attachment_path(settings, f"{attachment_id}{DOUBT}")
+
+
+def settle(settings: Settings, now: int) -> int:
+    """Remove the files whose process died after their rows had gone, or before these came; returns how many. now: by
+    the clock of this machine, as the files are."""
+    old, gone = [], 0
+    for mark in attachment_path(settings, "").glob(f"*{DOUBT}"):
+        with suppress(OSError):  # it has been settled meanwhile, or cannot be now
+            age = now - mark.stat().st_mtime_ns // 1_000_000
+            if age < -AHEAD_MS:  # the clock was wrong then, or is another machine's: its age begins now
+                os.utime(mark, ns=(now * 1_000_000, now * 1_000_000))
+            elif age >= SETTLED_MS:
+                old.append(mark.name.removesuffix(DOUBT))
+    for batch in peewee.chunked(old, BATCH):
+        there = {row.id for row in Attachment.select(Attachment.id).where(Attachment.id.in_(list(batch)))}
+        for each in batch:
+            with suppress(OSError):
+                if each in there:
+                    doubt(settings, each).unlink(missing_ok=True)
+                else:
+                    remove(settings, [each])
+                    gone += 1
+    if gone:
+        log.info("upload.swept", count=gone)
+    return gone
+
+
+def remove(settings: Settings, ids: Collection[str]) -> None:
+    """Delete the files of these attachments. Raises OSError."""
     for each in ids:
         attachment_path(settings, each).unlink(missing_ok=True)
+        doubt(settings, each).unlink(missing_ok=True)

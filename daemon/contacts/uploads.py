@@ -51,7 +51,6 @@ MEDIA_TYPES = {  # ours, because `mimetypes` takes .3gp for audio and knows many
 ALIKE = {("video/mp4", each) for each in ("audio/mp4", "video/3gpp", "video/quicktime")} | {("audio/mp4", "video/mp4")}
 MAX_NAME = 120
 JOINERS = "\u200c\u200d"  # invisible, but emoji, Persian and Indian words are others without them
-KEEP_PART_MS = 3_600_000  # no upload is without a byte for so long
 
 log = structlog.get_logger()
 
@@ -288,6 +287,7 @@ def keep_attachment(
     # On the disk before anybody hears of it: a power cut must not leave a campaign with half of a file.
     place = attachment_path(settings, attachment.id)
     durable.make_folder(place.parent)
+    stored.doubt(settings, attachment.id).touch(mode=0o600)
     durable.keep(part, place)
 
     def put() -> Attachment:
@@ -296,10 +296,12 @@ def keep_attachment(
         return attachment
 
     try:
-        return within(put)
+        kept = within(put)
     except BaseException:
-        place.unlink(missing_ok=True)
+        stored.remove(settings, [attachment.id])
         raise
+    stored.doubt(settings, attachment.id).unlink(missing_ok=True)
+    return kept
 
 
 def new_part(settings: Settings) -> Path:
@@ -312,12 +314,12 @@ def new_part(settings: Settings) -> Path:
 def sweep(settings: Settings, now: int) -> int:
     """Remove what uploads have left that ended in the middle, with their process; returns how many.
 
-    One to which bytes still come is newer than KEEP_PART_MS. now: by the clock of this machine, as the files are.
+    One to which bytes still come is newer than SETTLED_MS. now: by the clock of this machine, as the files are.
     """
     swept = 0
     for part in attachment_path(settings, "").glob("*.part"):
         with contextlib.suppress(OSError):  # it has ended in order meanwhile, or cannot be removed now
-            if not clock.within(int(part.stat().st_mtime * 1000), now, KEEP_PART_MS):
+            if not clock.within(int(part.stat().st_mtime * 1000), now, stored.SETTLED_MS):
                 part.unlink()
                 swept += 1
     if swept:

@@ -79,7 +79,10 @@ def prune(settings: Settings, now: int) -> None:
     )
     keeping.by_age(Other.DRAFTS, now, lambda: leftovers.forget_untouched(settings, now))
     keeping.by_age(Other.UPLOADS, now, lambda: sum(stored.prune(settings, leftovers.attachments, now)))
-    uploads.sweep(settings, time.time_ns() // 1_000_000)  # files have the time of this machine
+    here = time.time_ns() // 1_000_000  # files have the time of this machine
+    uploads.sweep(settings, here)
+    if steady:
+        stored.settle(settings, here)
 
 
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:

@@ -58,6 +58,41 @@ def test_attachments_that_nothing_needs_go(hand: Hand, settings: Any, tmp_path: 
     assert (0, 0) == stored.prune(settings, leftovers.attachments, hand.clock() + 1)
 
 
+class Killed(BaseException):
+    """Nothing of what comes after it is done."""
+
+
+def test_a_kill_while_a_row_comes_or_goes_leaves_no_file(
+    hand: Hand, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour after it. What has a row stays, and so does each file that nobody was at: the database may be another."""
+    folder, part = settings.data_dir / "attachments", tmp_path / "part"
+    kept, gone = (file(settings, tmp_path, name) for name in ("kept", "gone"))
+    Attachment.update(used_at=hand.clock()).where(Attachment.id == kept).execute()
+    part.write_bytes(b"new")
+    (folder / ("0" * 16)).write_bytes(b"of another database")
+
+    def dies(*_: Any) -> Any:
+        raise Killed
+
+    hand.clock.advance(31 * DAY_MS)
+    with monkeypatch.context() as patched:
+        patched.setattr(stored, "remove", dies)
+        with pytest.raises(Killed):
+            uploads.keep_attachment(settings, part, "new", hand.clock(), dies)
+        with pytest.raises(Killed):
+            stored.prune(settings, leftovers.attachments, hand.clock())
+    (folder / f"{kept}.doubt").touch()
+    assert [kept] == [row.id for row in Attachment.select()] and gone in {place.name for place in folder.iterdir()}
+    assert 7 == len(list(folder.iterdir()))
+
+    now = max(round(place.stat().st_mtime * 1000) for place in folder.glob("*.doubt"))
+    for at in (now + stored.SETTLED_MS - 5_000, now - DAY_MS, now - DAY_MS + stored.SETTLED_MS - 1):
+        assert 0 == stored.settle(settings, at)
+    assert 2 == stored.settle(settings, now - DAY_MS + stored.SETTLED_MS)  # as the clock was ahead, from then on
+    assert {kept, "0" * 16} == {place.name for place in folder.iterdir()}
+
+
 def test_an_attachment_that_has_just_gone_is_in_no_campaign(hand: Hand, settings: Any, tmp_path: Path) -> None:
     """It was there when the order was checked."""
     order = Order("Hi", numbers=[NUMBER], attachments=[file(settings, tmp_path, "late")])
