@@ -14,9 +14,10 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,18 +186,23 @@ def keep_anchor(settings: Settings, now: int) -> None:
 
 
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:
-    """All of it, at once and then again and again, until cancelled. timed: runs work on a database thread, with the
-    time."""
+    """All of it, each part whatever became of the others, at once and then again and again, until cancelled. timed:
+    runs work on a database thread, with the time."""
     pruned_at = -PRUNED_EVERY_S
     while True:
-        try:
-            await timed(take_in, settings)
-            if time.monotonic() - pruned_at >= PRUNED_EVERY_S:
-                pruned_at = time.monotonic()
-                if await timed(keeping.steady, Beside.AUDIT):
-                    while await timed(audit.prune, secret_key(settings), settings.keep_audit_days) == audit.MOST:
-                        pass
-                await timed(keep_anchor, settings)
-        except Exception:
-            log.exception("audit.upkeep_failed")
+        works: list[Callable[[], Awaitable[object]]] = [partial(timed, take_in, settings)]
+        if time.monotonic() - pruned_at >= PRUNED_EVERY_S:
+            pruned_at = time.monotonic()
+            works += [partial(_prune, settings, timed), partial(timed, keep_anchor, settings)]
+        for work in works:
+            try:
+                await work()
+            except Exception:
+                log.exception("audit.upkeep_failed")
         await asyncio.sleep(EVERY_S)
+
+
+async def _prune(settings: Settings, timed: Callable[..., Any]) -> None:
+    if await timed(keeping.steady, Beside.AUDIT):
+        while await timed(audit.prune, secret_key(settings), settings.keep_audit_days) == audit.MOST:
+            pass

@@ -127,16 +127,26 @@ def step(sweep: Sweep, now: int) -> bool:
 
 
 async def run(settings: Settings, timed: Callable[..., Any], longest_s: float = LONGEST_S) -> None:
-    """Remove what is too old. timed: runs work on a database thread, with the time."""
-    give_up = time.monotonic() + longest_s
+    """Remove what is too old; of each kind, whatever became of the others. timed: runs work on a database thread, with
+    the time. Raises ExceptionGroup of all that was in the way."""
+    give_up, failures = time.monotonic() + longest_s, list[Exception]()
     for kind in ORDER:
-        sweep = await timed(begin, settings, kind)
-        more = sweep is not None
-        while more and time.monotonic() < give_up:
-            more = await timed(step, sweep)
-            await asyncio.sleep(PAUSE_S)
-        if sweep is not None and sweep.removed:
-            log.info("keeping.removed", kind=kind.value, count=sweep.removed, more=more)
+        try:
+            await _removed(settings, kind, timed, give_up)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("keeping", failures)
+
+
+async def _removed(settings: Settings, kind: Kind, timed: Callable[..., Any], give_up: float) -> None:
+    sweep = await timed(begin, settings, kind)
+    more = sweep is not None
+    while more and time.monotonic() < give_up:
+        more = await timed(step, sweep)
+        await asyncio.sleep(PAUSE_S)
+    if sweep is not None and sweep.removed:
+        log.info("keeping.removed", kind=kind.value, count=sweep.removed, more=more)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -42,10 +43,29 @@ def prune(settings: Settings, now: int) -> None:
     have ended, files that nobody uses, and what interrupted uploads, lists and orders have left. Also
     settle messages that were being sent when the last sender of their account went away, and those accepted and never
     delivered: they would stay in that state for ever. What an interrupted stop has left in the queue is cancelled.
-    Counts by the second are merged where they are drawn by the minute."""
-    steady = keeping.steady(Beside.REST, now)
-    if steady:  # else leases may only look as if they were over
-        rescue.rescue(now)
+    Counts by the second are merged where they are drawn by the minute.
+
+    Each of these is tried, whatever became of the others. Raises ExceptionGroup of all that was in the way."""
+    steady, failures = False, list[Exception]()
+    try:
+        steady = keeping.steady(Beside.REST, now)
+    except Exception as error:
+        failures.append(error)
+    for work in _works(settings, now, steady):
+        try:
+            work()
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("pruning", failures)
+
+
+def _works(settings: Settings, now: int, steady: bool) -> Iterator[Callable[[], object]]:
+    """What is to be done, in order. steady: else the clock may have jumped, and leases may only look as if they were
+    over."""
+    here = time.time_ns() // 1_000_000  # files have the time of this machine
+    if steady:
+        yield partial(rescue.rescue, now)
     for work in (
         sweeps.finish_stops,
         commands.prune,
@@ -54,7 +74,7 @@ def prune(settings: Settings, now: int) -> None:
         row_sets.sweep,
         unfinished_lists.sweep,
     ):
-        work(now)
+        yield partial(work, now)
     if steady:
         for aged in (
             receipts.expire_due,
@@ -66,31 +86,38 @@ def prune(settings: Settings, now: int) -> None:
             outbox.prune,
             notices.prune,
         ):
-            aged(now)
-    keeping.by_age(Beside.ANSWERS, now, lambda: create.forget_answers(now) + idempotency.prune(now))
-    keeping.by_age(Other.REPLIES, now, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS))
-    keeping.by_age(Other.EVIDENCE, now, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS))
-    keeping.by_age(Beside.HANDOVERS, now, lambda: forgetting.handovers(now))
-    tallies.lengthen()
-    keeping.by_age(
-        Beside.STARTED,
-        now,
-        lambda: leftovers.forget_started(settings, now) + leftovers.forget_people_of_series(settings, now),
-    )
-    keeping.by_age(Other.DRAFTS, now, lambda: leftovers.forget_untouched(settings, now))
-    keeping.by_age(Other.UPLOADS, now, lambda: sum(stored.prune(settings, leftovers.attachments, now)))
-    here = time.time_ns() // 1_000_000  # files have the time of this machine
-    uploads.sweep(settings, here)
+            yield partial(aged, now)
+    for kind, remove in (
+        (Beside.ANSWERS, lambda: create.forget_answers(now) + idempotency.prune(now)),
+        (Other.REPLIES, lambda: replies.prune(now, settings.keep_replies_days * DAY_MS)),
+        (Other.EVIDENCE, lambda: evidence.prune(now, settings.keep_evidence_days * DAY_MS)),
+        (Beside.HANDOVERS, lambda: forgetting.handovers(now)),
+    ):
+        yield partial(keeping.by_age, kind, now, remove)
+    yield tallies.lengthen
+    for kind, remove in (
+        (
+            Beside.STARTED,
+            lambda: leftovers.forget_started(settings, now) + leftovers.forget_people_of_series(settings, now),
+        ),
+        (Other.DRAFTS, lambda: leftovers.forget_untouched(settings, now)),
+        (Other.UPLOADS, lambda: sum(stored.prune(settings, leftovers.attachments, now))),
+    ):
+        yield partial(keeping.by_age, kind, now, remove)
+    yield partial(uploads.sweep, settings, here)
     if steady:
-        stored.settle(settings, here)
+        yield partial(stored.settle, settings, here)
 
 
 async def run(settings: Settings, timed: Callable[..., Any]) -> None:
     """Prune at once and then every hour, until cancelled. timed: runs work on a database thread, with the time."""
     while True:
-        try:
-            await timed(prune, settings)
-            await keeping.run(settings, timed)
-        except Exception:
-            log.exception("pruning.failed")
+        for work in (partial(timed, prune, settings), partial(keeping.run, settings, timed)):
+            try:
+                await work()
+            except ExceptionGroup as failed:
+                for each in failed.exceptions:
+                    log.error("pruning.failed", exc_info=each)
+            except Exception:
+                log.exception("pruning.failed")
         await asyncio.sleep(EVERY_S)

@@ -283,6 +283,24 @@ def test_a_command_works_where_nothing_can_be_noted(settings: Settings) -> None:
     assert 1 == audit_upkeep.take_in(settings, 3)
 
 
+def test_old_entries_go_where_notes_cannot_be_taken_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of the upkeep is tried by itself."""
+    parts = list[str]()
+
+    async def timed(work: Any, *_: Any) -> Any:
+        parts.append(work.__name__)
+        raise KeyError("broken")
+
+    async def ends(_: float) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", ends)
+    with capture_logs() as logged, pytest.raises(asyncio.CancelledError):
+        asyncio.run(audit_upkeep.run(settings, timed))
+    assert ["take_in", "steady", "keep_anchor"] == parts
+    assert ["audit.upkeep_failed"] * 3 == [line["event"] for line in logged]
+
+
 def test_a_clock_that_jumps_takes_no_entry_at_once(settings: Settings) -> None:
     """Old ones go in an hour, if it still says so; not in a run before, by another process or after a restart."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.accounts import commands, directory, handovers, portfolios
-from daemon.campaigns import create
+from daemon.campaigns import create, leftovers
 from daemon.contacts import uploads
 from daemon.contacts.importer import Contact, ContactList
 from daemon.db import clock
@@ -29,7 +31,7 @@ from daemon.models import (
     Table,
     Webhook,
 )
-from daemon.ops import mailing, notices, retention
+from daemon.ops import keeping, mailing, notices, retention
 from daemon.ops.keeping import Beside
 from daemon.ops.refusals import Notice as Says
 from daemon.states import E164, Ack, Finding, State
@@ -141,3 +143,37 @@ def test_a_clock_that_jumps_for_a_while_changes_nothing(hand: Hand, of_each: set
     retention.prune(settings, ahead + HOUR_MS)
     after = rows()
     assert of_each <= {name for name in before if before[name] != after[name]}
+
+
+async def test_what_fails_keeps_nothing_else_from_going(
+    hand: Hand, of_each: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each failure is told, and all that can go goes, in the same hour."""
+    settings, now = hand.settings, hand.clock()
+    retention.prune(settings, now)
+    before, later = rows(), now + 400 * DAY_MS
+    retention.prune(settings, later)  # the clock may have jumped
+
+    def fails(*_: Any) -> Any:
+        raise KeyError("broken")
+
+    async def timed(work: Any, *given: Any) -> Any:
+        return work(*given, later + HOUR_MS)
+
+    async def ends(_: float) -> None:
+        raise asyncio.CancelledError
+
+    looked = set()
+    for place, name in ((commands, "prune"), (cloud_inbox, "prune"), (leftovers, "forget_started")):
+        monkeypatch.setattr(place, name, fails)
+    monkeypatch.setattr(keeping, "_removed", lambda _, kind, *__: looked.add(kind) or fails())
+    monkeypatch.setattr(asyncio, "sleep", ends)
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await retention.run(settings, timed)
+
+    assert set(keeping.ORDER) == looked
+    assert 3 + len(looked) == len([each for each in logs if each["event"] == "pruning.failed"])
+    after = rows()
+    assert of_each - {"cloud_batch", "cloud_progress", "cloud_seen"} <= {
+        name for name in before if before[name] != after[name]
+    }
