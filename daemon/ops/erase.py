@@ -5,10 +5,12 @@ It can be repeated: what was interrupted goes on. From its first transaction on 
 
 from __future__ import annotations
 
+import glob
 import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import peewee
@@ -22,6 +24,7 @@ from daemon.contacts.mentions import Sought
 from daemon.db.connection import write
 from daemon.db.proxy import database, locked, on_postgres, tuples
 from daemon.db.refusals import Unsent
+from daemon.db.sqlite import SQLITE
 from daemon.delivery import erasing
 from daemon.models import (
     Account,
@@ -47,8 +50,9 @@ from daemon.ops import backup, people, restore
 
 log = structlog.get_logger()
 
-# In the data folder, of earlier moments; the last two are there when a backup or a restore was killed.
-OF_RESTORES = (f"{restore.KEPT}*", f"{restore.STAGING}*")  # in the data folder, or in attachments on another disk
+# Of earlier moments; what is called by a STAGING is there when a backup or a restore was killed. OF_RESTORES is also in
+# attachments on another disk, and beside an SQLite file that is elsewhere.
+OF_RESTORES = (f"{restore.KEPT}*", f"{restore.STAGING}*")
 COPIES = (
     "*.db.before-*",
     f"{backup.FOLDER}/*",
@@ -56,6 +60,7 @@ COPIES = (
     *OF_RESTORES,
     *(f"{backup.ATTACHMENTS}{each}" for each in OF_RESTORES),
 )
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
 
 #: Where a number may stand in what is kept as JSON, beside drafts and series.
 JSON: tuple[Any, ...] = (
@@ -76,7 +81,7 @@ JSON: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Done:
-    """How many of their messages and rows were erased; copies: files of earlier moments that may still have them."""
+    """How many of their messages and rows were erased; copies: what is of earlier moments and may still have them."""
 
     messages: int
     rows: int
@@ -96,9 +101,23 @@ def erase(settings: Settings, number: str, by: str, now: int) -> Done:
     rows = _rows(who) + _lists(who)
     _texts(settings, who)
     _empty_log()
-    copies = sorted(str(path) for pattern in COPIES for path in settings.data_dir.glob(pattern))
     log.info("person.erased", who=by, messages=count, rows=rows)
-    return Done(count, rows, copies)
+    return Done(count, rows, copies(settings))
+
+
+def copies(settings: Settings) -> list[str]:
+    """What is of earlier moments, as far as this installation knows: files, and on PostgreSQL schemas."""
+    folder, found = settings.data_dir.resolve(), set[str]()
+    places = [(folder, COPIES)]
+    if on_postgres():
+        schemas = database.execute_sql(SCHEMAS, (restore.KEPT_SCHEMA,)).fetchall()
+        found.update(f"schema {name}" for (name,) in schemas)
+        places.append((folder, ("wasender.db*",)))  # as it was when it was moved to PostgreSQL
+    else:
+        file = Path(settings.db_url.removeprefix(SQLITE)).resolve()
+        places.append((file.parent, (f"{glob.escape(file.name)}.before-*", *OF_RESTORES)))
+    found.update(str(path) for place, patterns in places for each in patterns for path in place.glob(each))
+    return sorted(found)
 
 
 def _empty_log() -> None:

@@ -48,6 +48,7 @@ MEMBER = re.compile(rf"{'|'.join(map(re.escape, (*DATABASES, *BESIDE)))}|{ATTACH
 STAGING = ".restore-"  # begins the names of folders that have what is unpacked
 WITH_SQLITE = ("-wal", "-shm", "-closed")  # beside the database, and of no use without it
 KEPT = "before-restore-"  # begins the names of folders that have what was there
+KEPT_SCHEMA = "before_restore_"  # likewise of schemas
 MOUNTS = Path("/proc/self/mountinfo")
 MAY_MOVE: LiteralString = """SELECT pg_has_role(nspowner, 'USAGE')
     AND has_database_privilege(current_database(), 'CREATE') FROM pg_namespace WHERE nspname = current_schema()"""
@@ -262,7 +263,7 @@ def _planned(settings: Settings, folder: Path, staging: Path, stamp: str, manife
         raise errors.BackupRefused(f"{fixed[0]} is mounted there, so that it cannot be moved aside: unmount it first.")
     durable.sync(staging)
     known = max(interruptions.read(folder / interruptions.FILE).epoch, manifest.epoch)
-    return _Plan(steps, dump, f"before_restore_{stamp.lower().replace('-', '_')}", folders, known + 1)
+    return _Plan(steps, dump, f"{KEPT_SCHEMA}{stamp.lower().replace('-', '_')}", folders, known + 1)
 
 
 def _mounted(path: Path) -> bool:

@@ -43,7 +43,7 @@ class ErasedPerson(Done):
     messages: int
     rows: int = Field(description="Of lists, files and drafts.")
     copies: list[str] = Field(
-        description="Backups and copies of the database in the data folder, which may still have the person in them."
+        description="Backups in the data folder and copies of the database, which may still have the person in them."
     )
 
 
