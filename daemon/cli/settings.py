@@ -58,4 +58,7 @@ def load(data: Path | None) -> Settings:
         advice = "run this as the user that wasender runs as, such as with sudo -u wasender"
         sentence = f"The settings in {file} cannot be read ({error.__cause__.strerror}): {advice}."
         raise Failure("settings_unreadable", sentence, Exit.NOT_SET_UP) from None
-    return settings.model_copy(update={"data_dir": ROOT / settings.data_dir})
+    database = settings.database_url
+    if database.startswith("sqlite:///"):  # a relative path begins there, too; an absolute one stays as it is
+        database = f"sqlite:///{ROOT / database.removeprefix('sqlite:///')}"
+    return settings.model_copy(update={"data_dir": ROOT / settings.data_dir, "database_url": database})

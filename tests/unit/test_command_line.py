@@ -168,6 +168,9 @@ def test_relative_folders_are_those_of_the_daemon(tmp_path: Path, monkeypatch: p
 
     assert ROOT / "data" / "here" == settings.load(None).data_dir
     assert tmp_path / "mine" == settings.load(Path("mine")).data_dir
+    for url, path in ("sqlite:///data/x.db", ROOT / "data/x.db"), (f"sqlite:///{tmp_path}/y.db", tmp_path / "y.db"):
+        monkeypatch.setenv("WASENDER_DATABASE_URL", url)
+        assert f"sqlite:///{path}" == settings.load(None).db_url
 
 
 def test_the_command_runs_from_anywhere(tmp_path: Path) -> None:
