@@ -110,7 +110,9 @@ def _appended(folder: Path, note: Note) -> bool:
         owner = folder.stat()
         if os.geteuid() == 0 and owner.st_uid != 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)  # the http process has to read it
-        os.write(descriptor, f"\n{json.dumps(asdict(note))}\n".encode())  # what is before may be a part of a line
+        text = f"\n{json.dumps(asdict(note))}\n".encode()  # what is before may be a part of a line
+        while text:  # all of it, or an error: a disk that is nearly full takes a part
+            text = text[os.write(descriptor, text) :]
         os.fsync(descriptor)
         return True
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,16 @@ def test_a_command_works_where_nothing_can_be_noted(settings: Settings) -> None:
     file.write_text('{"at": 1, "who": "comm')
     with audit_upkeep.noted(settings, "backup.make", 2):
         pass
+    assert 1 == audit_upkeep.take_in(settings, 3)
+
+
+def test_a_note_is_written_whole(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may take a part of it, as where the disk is nearly full."""
+    write = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda descriptor, text: write(descriptor, text[:7]))
+        with audit_upkeep.noted(settings, "backup.make", 1):
+            pass
     assert 1 == audit_upkeep.take_in(settings, 3)
 
 
