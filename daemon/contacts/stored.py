@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -26,6 +27,7 @@ DAY_MS = 24 * 3_600_000
 BATCH = 500  # ids in one statement
 SETTLED_MS = 3_600_000  # no upload is without a byte for so long, nor a file without its row
 DOUBT = ".doubt"
+ID = re.compile(r"[0-9a-f]{16}")
 SETS = (Upload.people_set, Upload.repeated_set, Upload.rejected_set, Upload.sheet_set)
 
 
@@ -116,6 +118,16 @@ def settle(settings: Settings, now: int) -> int:
     if gone:
         log.info("upload.swept", count=gone)
     return gone
+
+
+def without_row(settings: Settings) -> list[Path]:
+    """Files of attachments that no row names, and no process is at: an earlier version was killed while it came or
+    went, or they are another database's. Whose they are, only a person knows."""
+    found = {each.name: each for each in attachment_path(settings, "").glob("*") if ID.fullmatch(each.name)}
+    for batch in peewee.chunked(sorted(found), BATCH):
+        for row in Attachment.select(Attachment.id).where(Attachment.id.in_(list(batch))):
+            del found[row.id]
+    return [each for each in found.values() if not doubt(settings, each.name).exists()]
 
 
 def remove(settings: Settings, ids: Collection[str]) -> None:

@@ -19,7 +19,7 @@ import structlog
 from daemon import errors
 from daemon.campaigns import leftovers
 from daemon.config import Settings
-from daemon.contacts import erased, suppression
+from daemon.contacts import erased, stored, suppression
 from daemon.contacts.mentions import Sought
 from daemon.db.connection import write
 from daemon.db.proxy import database, locked, on_postgres, tuples
@@ -106,7 +106,8 @@ def erase(settings: Settings, number: str, by: str, now: int) -> Done:
 
 
 def copies(settings: Settings) -> list[str]:
-    """What is of earlier moments, as far as this installation knows: files, and on PostgreSQL schemas."""
+    """What is of earlier moments, as far as this installation knows: files, also of attachments that are none any more,
+    and on PostgreSQL schemas."""
     folder, found = settings.data_dir.resolve(), set[str]()
     places = [(folder, COPIES)]
     if on_postgres():
@@ -117,7 +118,7 @@ def copies(settings: Settings) -> list[str]:
         file = Path(settings.db_url.removeprefix(SQLITE)).resolve()
         places.append((file.parent, (f"{glob.escape(file.name)}.before-*", *OF_RESTORES)))
     found.update(str(path) for place, patterns in places for each in patterns for path in place.glob(each))
-    return sorted(found)
+    return sorted(found | {str(each) for each in stored.without_row(settings)})
 
 
 def _empty_log() -> None:

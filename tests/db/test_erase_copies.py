@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from daemon.contacts import uploads
+from daemon.db import clock
 from daemon.db.proxy import database as connected
 from daemon.db.proxy import on_postgres
 from daemon.ops import erase
@@ -12,11 +14,15 @@ from daemon.ops import erase
 
 def test_copies_are_named_wherever_the_database_is(database: str, make_settings: Any, tmp_path: Path) -> None:
     """SQLite's file may be in another folder and be called otherwise; PostgreSQL has what a restore has kept in a
-    schema, and where it was moved to, the file that it was before is there still."""
+    schema, and where it was moved to, the file that it was before is there still. So are
+    files that have lost their row."""
     elsewhere = tmp_path / "elsewhere"
     settings = make_settings(database_url=f"sqlite:///{elsewhere}/my[1].sqlite")
     beside = [elsewhere / name for name in ("my[1].sqlite.before-0003", "before-restore-x", ".restore-x")]
-    ours = [settings.data_dir / name for name in ("backups/one.backup", "before-restore-x")]
+    ours = [settings.data_dir / name for name in ("backups/one.backup", "before-restore-x", "attachments/" + "0" * 16)]
+    part = tmp_path / "part"
+    part.write_bytes(b"of somebody")
+    uploads.add_attachment(settings, part, "theirs.pdf", clock.now_ms())
     moved, others = (
         settings.data_dir / "wasender.db",
         [elsewhere / "my[1].sqlite", elsewhere / "my1.sqlite.before-0003"],
