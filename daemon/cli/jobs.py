@@ -69,8 +69,8 @@ def status(
 ) -> None:
     """Show how a job is doing.
 
-    With --watch the exit code says how it ended: 0 completed with everybody reached, 7 otherwise. Ctrl-C ends the
-    watching; the job goes on.
+    With --watch the exit code says how it ended: 0 completed with everybody reached, or skipped by a rule, 7 otherwise.
+    Ctrl-C ends the watching; the job goes on.
 
     Example: wasender status 1
 

@@ -69,7 +69,7 @@ def send(
     """Send a message to the people of a file.
 
     Rows that cannot be used are named and left out. With --wait the exit code says how it ended: 0 where everybody was
-    reached, 7 otherwise; Ctrl-C ends the waiting, and the job goes on.
+    reached, or skipped by a rule, 7 otherwise; Ctrl-C ends the waiting, and the job goes on.
 
     Example: wasender send contacts.csv --message "Hello {{ name }}!"
 
