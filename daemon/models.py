@@ -1148,11 +1148,13 @@ class Throughput(Table):
 
 
 class CloudBatch(Table):
-    """Something that Meta has posted and that is not worked through yet, as it came. at: when."""
+    """Something that Meta has posted and that is not worked through yet, as it came. at: when; signers: the names of
+    the accounts whose app has signed it, with blanks between them; none where it counts for all of them."""
 
     id = peewee.AutoField()
     at = peewee.BigIntegerField()
     body = peewee.BlobField()
+    signers = peewee.TextField(null=True)
 
 
 class CloudProgress(Table):

@@ -36,12 +36,13 @@ def lines(settings: Settings) -> list[Line]:
     return found
 
 
-def check_number(settings: Settings, name: str, own: Limits) -> None:
-    """Raises InvalidInput where these settings of the account's own would give it the number of an account that the
-    caller may not use, and NotFound where that is so of the account itself."""
-    row = directory.find(name)
-    wanted = limits.check(own).get("cloud_phone_number_id")
-    if wanted is None or wanted == limits.settings_in(settings, name, row).cloud_phone_number_id:
-        return
-    if any(line.number_id == wanted and not rights.may(line.account) for line in lines(settings)):
+def check_ids(settings: Settings, name: str, own: Limits) -> None:
+    """Raises InvalidInput where these settings of the account's own would give it the number or the business account of
+    an account that the caller may not use, and NotFound where that is so of the account itself."""
+    has, wanted = limits.settings_in(settings, name, directory.find(name)), limits.check(own)
+    others = [line for line in lines(settings) if not rights.may(line.account)]
+    number, business = wanted.get("cloud_phone_number_id"), wanted.get("cloud_business_account_id")
+    if number not in (None, has.cloud_phone_number_id) and any(line.number_id == number for line in others):
         raise errors.InvalidInput(Why.NUMBER_ID_TAKEN).at("cloud_phone_number_id")
+    if business not in (None, has.cloud_business_account_id) and any(line.business_id == business for line in others):
+        raise errors.InvalidInput(Why.BUSINESS_ID_TAKEN).at("cloud_business_account_id")

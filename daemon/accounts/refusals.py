@@ -44,6 +44,11 @@ class Why(Wording):
         "number_id_taken",
         "Another account has this number, and you may not use that account: enter the id of another number.",
     )
+    BUSINESS_ID_TAKEN = (
+        "business_id_taken",
+        "Another account has this business account, and you may not use that account: ask somebody who may use both to "
+        "enter it.",
+    )
     META_SECRET_UNFIT = "account_meta_secret_unfit", "Write it without blanks, as Meta shows it."
     THROUGHPUT_UNFIT = (
         "account_throughput_unfit",

@@ -88,7 +88,7 @@ def limit_account(caller: Caller, *, name: AccountName, body: Limits) -> Account
     With `version`, this is refused if somebody has changed them since.
     """
     given = cast(limits.Limits, body.model_dump(exclude_unset=True, exclude={"version"}))
-    cloud_lines.check_number(caller.settings, name, given)
+    cloud_lines.check_ids(caller.settings, name, given)
     limits.set_limits(name, given, caller.name, body.version)
     return Account.model_validate(_report(caller, name))
 

@@ -58,7 +58,8 @@ async def cloud_webhook(caller: Caller, request: web.Request) -> Text:
     except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
         raise errors.MalformedRequest(Why.BODY_UNREADABLE) from None
     mail, signature = request.app[MAIL], request.headers.get(SIGNATURE, "")
-    if not await mail.signed(body, signature, partial(visitors.beside, request.app)):
+    posted = await mail.signed(body, signature, partial(visitors.beside, request.app))
+    if posted is None:
         raise errors.Unauthorized(Why.SIGNATURE_WRONG)
-    await mail.keep(body)
+    await mail.keep(posted)
     return Text(b"")

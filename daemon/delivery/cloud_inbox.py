@@ -45,28 +45,47 @@ class Counted(StrEnum):
     UNREAD = "unread"  #: in another form than we know
     UNKNOWN_PERSON = "unknown_person"  #: somebody wrote of whom no number is known
     FAILED = "failed"  #: it could not be taken, for an unforeseen reason
+    OTHER_APP = "other_app"  #: of an account whose app has not signed it
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What was posted. signers: the accounts whose app has signed it; None: that of the settings, which counts for
+    all accounts."""
+
+    body: bytes = field(repr=False)
+    signers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch. done: how many of the things it tells are taken; at: when it came, UTC ms."""
+    """A batch. done: how many of the things it tells are taken; at: when it came, UTC ms; signers: see `Posted`."""
 
     id: int
     at: int
     body: bytes = field(repr=False)
     done: int
+    signers: frozenset[str] | None = None
 
 
-def store(bodies: Sequence[bytes], now: int) -> None:
+def store(posted: Sequence[Posted], now: int) -> None:
     """Keep what was posted, in one transaction. Raises DatabaseBusy, DiskFull."""
-    keep = _store.bound(({"body": body} for body in bodies), at=now)
+    keep = _store.bound(({"body": each.body, "signers": _written(each.signers)} for each in posted), at=now)
     with write():
         keep()
 
 
 @Prepared
 def _store() -> Any:
-    return CloudBatch.insert({"at": param("at"), "body": param("body")})
+    return CloudBatch.insert({name: param(name) for name in ("at", "body", "signers")})
+
+
+def _written(signers: frozenset[str] | None) -> str | None:
+    return None if signers is None else " ".join(sorted(signers))
+
+
+def _read(signers: str | None) -> frozenset[str] | None:
+    return None if signers is None else frozenset(signers.split())
 
 
 def waiting() -> list[Batch]:
@@ -83,8 +102,9 @@ def waiting() -> list[Batch]:
             break
         found.append((batch_id, at, done))
     ids = [batch_id for batch_id, _, _ in found]
-    bodies = dict(tuples(CloudBatch.select(CloudBatch.id, CloudBatch.body).where(CloudBatch.id.in_(ids))))
-    return [Batch(batch_id, at, bytes(bodies[batch_id]), done) for batch_id, at, done in found]
+    whole = CloudBatch.select(CloudBatch.id, CloudBatch.body, CloudBatch.signers).where(CloudBatch.id.in_(ids))
+    posted = {batch_id: Posted(bytes(body), _read(signers)) for batch_id, body, signers in tuples(whole)}
+    return [Batch(each, at, posted[each].body, done, posted[each].signers) for each, at, done in found]
 
 
 def _of(batch: Any) -> Any:
@@ -144,10 +164,21 @@ def newer(key: str, at: int) -> bool:
 
 def count(account: str, kind: Counted, by: int, now: int) -> None:
     """Part of the caller's transaction: nothing could be made of so many."""
+    _add(account, kind, by, now)
+    after_commit(partial(log.warning, "cloud.left_out", account=account, kind=kind.value, count=by))
+
+
+def not_theirs(account: str, signers: frozenset[str], by: int, now: int) -> None:
+    """Part of the caller's transaction: the apps of these have signed so many things about this account of another
+    app, which are left out."""
+    _add(account, Counted.OTHER_APP, by, now)
+    after_commit(partial(log.warning, "cloud.not_theirs", account=account, signers=sorted(signers), count=by))
+
+
+def _add(account: str, kind: Counted, by: int, now: int) -> None:
     new = CloudCount.insert(account=account, kind=kind.value, count=by, at=now)
     more = {CloudCount.count: CloudCount.count + by, CloudCount.at: now}
     new.on_conflict(conflict_target=[CloudCount.account, CloudCount.kind], update=more).execute()
-    after_commit(partial(log.warning, "cloud.left_out", account=account, kind=kind.value, count=by))
 
 
 def counts() -> dict[tuple[str, str], int]:

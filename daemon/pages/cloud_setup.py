@@ -137,7 +137,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     name, form = request.match_info["name"], await forms.read(request)
     try:
         asked = form.parsed(CloudLimits)
-        await in_db(request, cloud_lines.check_number, request.app[SETTINGS], name, asked.limits)
+        await in_db(request, cloud_lines.check_ids, request.app[SETTINGS], name, asked.limits)
         await in_db(request, limits.set_limits, name, asked.limits, caller(request), asked.version)
     except (errors.InvalidInput, errors.EditConflict) as error:
         return await _page(request, {field: form.text(field) for field in LABELS}, error)

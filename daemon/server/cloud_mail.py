@@ -21,6 +21,7 @@ from daemon.config import Settings
 from daemon.db.connection import write
 from daemon.db.proxy import on_postgres
 from daemon.delivery import cloud_inbox
+from daemon.delivery.cloud_inbox import Posted
 from daemon.transports.cloud import hooks
 
 MOST_BYTES = 4 << 20  # of one that is posted
@@ -36,7 +37,7 @@ class Mail:
 
     def __init__(self, settings: Settings, stored: asyncio.Event, turn: threading.Lock) -> None:
         self._settings, self._stored, self._turn = settings, stored, turn
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Posted, asyncio.Future[None]]] = []
         self._came = asyncio.Event()
         self._lines: list[Line] = []
         self._read_at = float("-inf")
@@ -47,9 +48,9 @@ class Mail:
             await self._came.wait()
             self._came.clear()
             while self._waiting:
-                bodies, told = self._some()
+                posted, told = self._some()
                 try:
-                    await timed(self._store, bodies)
+                    await timed(self._store, posted)
                 except BaseException as error:  # those who wait for it must be told
                     for each in told:
                         if not each.done():
@@ -62,34 +63,41 @@ class Mail:
                         if not each.done():
                             each.set_result(None)
 
-    def _some(self) -> tuple[list[bytes], list[asyncio.Future[None]]]:
-        bodies: list[bytes] = []
+    def _some(self) -> tuple[list[Posted], list[asyncio.Future[None]]]:
+        posted: list[Posted] = []
         told: list[asyncio.Future[None]] = []
         size = 0
-        while self._waiting and (not bodies or size + len(self._waiting[0][0]) <= TOGETHER_BYTES):
-            body, future = self._waiting.pop(0)
-            bodies.append(body)
+        while self._waiting and (not posted or size + len(self._waiting[0][0].body) <= TOGETHER_BYTES):
+            each, future = self._waiting.pop(0)
+            posted.append(each)
             told.append(future)
-            size += len(body)
-        return bodies, told
+            size += len(each.body)
+        return posted, told
 
-    def _store(self, bodies: Sequence[bytes], now: int) -> None:
+    def _store(self, posted: Sequence[Posted], now: int) -> None:
         with nullcontext() if on_postgres() else self._turn:  # there nobody waits for who writes something else
-            cloud_inbox.store(bodies, now)
+            cloud_inbox.store(posted, now)
 
-    async def keep(self, body: bytes) -> None:
+    async def keep(self, posted: Posted) -> None:
         """Store it; returns once it is. Raises DatabaseBusy."""
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, done))
+        self._waiting.append((posted, done))
         self._came.set()
         await done
 
-    async def signed(self, body: bytes, signature: str, timed: Timed) -> bool:
-        """Whether the app of one of the accounts has signed it."""
-        secrets = sorted({line.secret for line in await self._accounts(timed) if line.secret})
+    async def signed(self, body: bytes, signature: str, timed: Timed) -> Posted | None:
+        """It, with the accounts whose app has signed it; None where none has. Of one account somebody may set the
+        secret who may not see the others, so it speaks for that account. That of the settings speaks for all: often
+        one app is that of all accounts, of which most have no secret of their own."""
+        lines, common = await self._accounts(timed), self._settings.cloud_app_secret
+        secrets = sorted({common, *(line.secret for line in lines)} - {""})
         if len(body) <= SMALL:
-            return hooks.signed(body, signature, secrets)
-        return await asyncio.to_thread(hooks.signed, body, signature, secrets)
+            right = hooks.signed(body, signature, secrets)
+        else:
+            right = await asyncio.to_thread(hooks.signed, body, signature, secrets)
+        if common in right:
+            return Posted(body)
+        return Posted(body, frozenset(line.account for line in lines if line.secret in right)) if right else None
 
     async def verifies(self, token: str, timed: Timed) -> bool:
         """Whether it is the verify token of one of the accounts: from then on something is expected for those."""

@@ -119,6 +119,8 @@ EVENTS: dict[str, str] = {
     "message.expired": "its time to live ran out and it was not delivered (why)",
     "message.doubled": "WhatsApp has two ids for one hand-over: it may have gone out twice",
     "cloud.left_out": "something that Meta told of which nothing could be made was counted (account, kind, count)",
+    "cloud.not_theirs": "what another account's app has signed about this one was left out: it is forged, or the "
+    "secret of this one's app is not set (account, signers, count)",
     "cloud.batch_set_aside": "something that was posted with Meta's signature is no batch of Meta's (batch_id, why)",
     "cloud.item_failed": "something that Meta told could not be taken, unforeseen; the rest is (count)",
     "cloud.failed": "working through what Meta told failed unexpectedly; it is tried again",

@@ -31,7 +31,7 @@ from daemon.delivery.cloud_inbox import Aside, Batch, Counted
 from daemon.transports.cloud import hooks
 from daemon.transports.cloud.hooks import Told
 from daemon.webhooks import cloud_taking, duty
-from daemon.webhooks.cloud_taking import Known
+from daemon.webhooks.cloud_taking import Known, NotTheirs
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class Worker:
             if not batches or not await self._on_duty(timed):
                 return False
             ours: Known = await timed(self._known)
-            work = Work.of(await asyncio.to_thread(_read, batches))
+            work = Work.of(await asyncio.to_thread(_read, batches), ours)
             for batch_id in work.unreadable:
                 await timed(self._set_aside, batch_id)
             while not work.over and await self._on_duty(timed):
@@ -139,13 +139,15 @@ class Worker:
         """What is done by one that has lost the duty meanwhile is not stored: another one does it. Returns how long it
         took, in seconds, once it was its turn."""
         reported = [(item.told, item.batch.at) for item in chunk if isinstance(item.told, hooks.Reported)]
-        if not reported:
-            (item,) = chunk
-            cloud_taking.take(item.told, ours, item.batch.at, now)
+        first = chunk[0]
+        if not reported and not isinstance(first.told, NotTheirs):
+            cloud_taking.take(first.told, ours, first.batch.at, now)
         with write():
             begun = time.monotonic()
             if duty.ours(DUTY, self._owner, now):
                 cloud_inbox.advance(*work.after(chunk), now)
+                if isinstance(first.told, NotTheirs):
+                    cloud_inbox.not_theirs(first.told.account, first.told.signers, len(chunk), now)
                 if reported:  # last: it locks their jobs
                     cloud_taking.take_reported(reported, ours, now)
         work.took(chunk)
@@ -171,7 +173,7 @@ class Item:
     """Something that a batch tells."""
 
     batch: Batch
-    told: Told
+    told: Told | NotTheirs
 
 
 class Work:
@@ -185,15 +187,17 @@ class Work:
         self._done: Counter[int] = Counter()
 
     @classmethod
-    def of(cls, read: list[tuple[Batch, list[Told] | None]]) -> Work:
-        """The batches with what was read of them; None where that is nothing of Meta's."""
+    def of(cls, read: list[tuple[Batch, list[Told] | None]], ours: Known) -> Work:
+        """The batches with what was read of them; None where that is nothing of Meta's. What those who have signed a
+        batch may not tell keeps its place in it."""
         made = cls()
         for batch, told in read:
             if told is None:
                 made.unreadable.append(batch.id)
                 continue
             ordered = sorted(told, key=_number)
-            made._items += [Item(batch, each) for each in ordered[batch.done :]] or [Item(batch, NOTHING)]
+            left = [cloud_taking.told_by(batch.signers, each, ours) for each in ordered[batch.done :]]
+            made._items += [Item(batch, each) for each in left or [NOTHING]]
             made._left[batch.id] = max(len(ordered) - batch.done, 1)
             made._done[batch.id] = batch.done
         return made
@@ -208,8 +212,11 @@ class Work:
         return self._at >= len(self._items)
 
     def next(self, most: int) -> list[Item]:
-        """What is taken next: receipts of one number together, anything else by itself."""
+        """What is taken next: receipts of one number together, as what is left out of one account; anything else by
+        itself."""
         some = self._items[self._at : self._at + most]
+        if isinstance(some[0].told, NotTheirs):
+            return [*takewhile(lambda item: item.told == some[0].told, some)]
         number = _number(some[0].told)
         return [*takewhile(lambda item: _number(item.told) == number, some)] if number else some[:1]
 
@@ -227,7 +234,7 @@ class Work:
         self._at += len(chunk)
 
 
-def _number(told: Told) -> str:
+def _number(told: Told | NotTheirs) -> str:
     """Of receipts, the id of the number they are of."""
     return told.number_id if isinstance(told, hooks.Reported) else ""
 

@@ -67,6 +67,26 @@ def known(lines: Iterable[Line], further: frozenset[str]) -> Known:
     return Known(numbers, businesses, further, beside)
 
 
+@dataclass(frozen=True)
+class NotTheirs:
+    """Something that is told of an account, and signed by the apps of others."""
+
+    account: str
+    signers: frozenset[str]
+
+
+def told_by(signers: frozenset[str] | None, told: Told, ours: Known) -> Told | NotTheirs:
+    """It, if those who have signed it may tell it. What is of no account stays what it is. signers: see `Posted`."""
+    if signers is None or isinstance(told, hooks.Unread):
+        return told
+    if isinstance(told, hooks.OfTemplate | hooks.OfAccount):
+        accounts = ours.businesses.get(told.business_id, [])
+    else:
+        first = ours.numbers.get(told.number_id)
+        accounts = [] if first is None else [first, *ours.beside.get(first, ())]
+    return told if not accounts or not signers.isdisjoint(accounts) else NotTheirs(accounts[0], signers)
+
+
 def take_reported(told: Sequence[Reported], ours: Known, now: int) -> None:
     """Part of the caller's transaction: apply these receipts; each comes with when its batch came."""
     by_account: dict[str, list[Reported]] = {}

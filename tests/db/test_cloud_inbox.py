@@ -201,14 +201,14 @@ async def test_who_has_lost_the_duty_meanwhile_leaves_batches_alone(
     (message,) = sent(hand)
     real, whole = cloud.Work.of, replies.take_one
 
-    def slowly(read: Any) -> cloud.Work:
+    def slowly(*given: Any) -> cloud.Work:
         duty.leave(cloud.DUTY, post.worker._owner)
         (old,) = proxy.tuples(CloudBatch.select(CloudBatch.id))
         CloudBatch.delete().execute()
         again = batch(change("statuses", [told(message, "read"), {"odd": 1}]))
         CloudBatch.create(id=old[0], at=post.clock(), body=again)
         post.worker._held_at = float("inf")  # it has not noticed yet
-        return real(read)
+        return real(*given)
 
     def breaks(*given: Any) -> Any:
         raise KeyError

@@ -203,6 +203,7 @@ NOBODYS = {
     "duty": "name owner place",
     "kept_media": "number attachment media_id",
     "throughput": "number",
+    "cloud_batch": "signers",
     "cloud_progress": "aside",
     "cloud_seen": "key",
     "cloud_count": "account kind",

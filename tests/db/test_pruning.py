@@ -109,7 +109,7 @@ def of_each(hand: Hand) -> set[str]:
     uploads.add_contacts(hand.settings, ContactList([Contact(2, NUMBER, {})], columns=[]), "guests.csv", now)
     windows.wrote("default", person, now, now)
     portfolios.told("1", 5, now)
-    cloud_inbox.store([b"{"], now)
+    cloud_inbox.store([cloud_inbox.Posted(b"{")], now)
     cloud_inbox.set_aside(cloud_inbox.waiting()[0].id, cloud_inbox.Aside.UNREADABLE, now)
     with write():
         assert portfolios.take("1", person, message.id, now)

@@ -15,6 +15,7 @@ from daemon.api import cloud
 from daemon.db import clock
 from daemon.db.refusals import Unsent
 from daemon.delivery import claim, cloud_inbox, moves, windows
+from daemon.delivery.cloud_inbox import Counted
 from daemon.http import make_app
 from daemon.models import CloudBatch, Message
 from daemon.server import cloud_mail
@@ -65,6 +66,21 @@ async def test_an_account_of_its_own_has_its_own_token_and_secret(meta: Any) -> 
     assert 200 == (await meta.get(PATH, params=asked(verify_token="second-token"))).status
     assert 200 == await post(meta, body, signature(body, "second-secret"))
     assert 200 == await post(meta, body)
+
+
+async def test_whose_secret_has_signed_decides_of_whom_it_is_believed(meta: Any) -> None:
+    """An account's own counts for that account; that of the settings for all, as one app may have the numbers of all
+    accounts, of which the others have no secret."""
+    directory.ensure("second")
+    limits.set_limits("second", {"cloud_app_secret": "second-secret", "cloud_phone_number_id": "222"}, "test")
+    forged = batch(change("statuses", [status("read"), status("read", wamid="wamid.2")]))
+    own = batch(change("statuses", [status("read")], number_id="222"))
+    for body, secret in ((forged, "second-secret"), (own, "second-secret"), (own, SECRET)):
+        assert 200 == await post(meta, body, signature(body, secret))
+    async with asyncio.timeout(20):
+        while CloudBatch.select().count():
+            await asyncio.sleep(0.02)
+    assert {("default", Counted.OTHER_APP): 2, ("second", Counted.UNMATCHED): 2} == cloud_inbox.counts()
 
 
 async def test_without_a_secret_nothing_is_believed(client: Any) -> None:

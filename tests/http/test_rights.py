@@ -377,6 +377,28 @@ async def test_the_number_of_another_account_is_not_taken(
     await north.ask("PATCH", "/accounts/north", json=taken)  # it has that already
 
 
+@pytest.mark.parametrize("of_settings", [True, False], ids=["of the settings", "of its own"])
+async def test_the_business_account_of_another_account_is_not_taken(
+    make_settings: Any, database: str, aiohttp_client: Any, of_settings: bool
+) -> None:
+    """What Meta says of it holds all its accounts, and they share how many people they may begin to write to."""
+    settings = make_settings(cloud_business_account_id="111" if of_settings else "")
+    client = await aiohttp_client(make_app(settings, KEY))
+    for name in ("default", "able", "north"):
+        directory.ensure(name)
+    everything, north = Caller(client, KEY), keyed(Caller(client, KEY), "north", accounts=("able", "north"))
+    if not of_settings:
+        await everything.ask("PATCH", "/accounts/default", json={"cloud_business_account_id": "111"})
+    taken = {"cloud_business_account_id": " 111 ", "daily_cap": 7}
+    refused = await north.ask("PATCH", "/accounts/north", 422, json=taken)
+    assert ("business_id_taken", "cloud_business_account_id") == (refused["code"], refused["errors"][0]["field"])
+    assert (None, None) == (directory.find("north").cloud_business_account_id, directory.find("north").daily_cap)
+    for name in ("able", "north"):
+        await north.ask("PATCH", f"/accounts/{name}", json={"cloud_business_account_id": "222"})
+    await everything.ask("PATCH", "/accounts/north", json={"cloud_business_account_id": "111"})
+    await north.ask("PATCH", "/accounts/north", json=taken)  # it has that already
+
+
 # The page of users
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from daemon.config import Settings
 from daemon.delivery import cloud_inbox, moves
+from daemon.delivery.cloud_inbox import Posted
 from daemon.models import Message
 from daemon.states import Ack
 from daemon.transports.protocol import Receipt, callback_of
@@ -25,8 +26,9 @@ class Post:
     async def timed(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return work(*arguments, now=self.clock(), **options)
 
-    def store(self, *bodies: bytes) -> None:
-        cloud_inbox.store(bodies, self.clock())
+    def store(self, *bodies: bytes, signers: Iterable[str] | None = None) -> None:
+        by = None if signers is None else frozenset(signers)
+        cloud_inbox.store([Posted(body, by) for body in bodies], self.clock())
 
     async def work(self, worker: cloud.Worker | None = None) -> None:
         """Work through all there is."""

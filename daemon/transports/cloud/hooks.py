@@ -150,13 +150,13 @@ class Unread:
 Told = Reported | Wrote | Prefers | Changed | OfTemplate | OfAccount | Trouble | Unread
 
 
-def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
-    """Whether one of these secrets has signed exactly these bytes. Takes as long whichever it is."""
+def signed(body: bytes, signature: str, secrets: Sequence[str]) -> list[str]:
+    """Those of these secrets that have signed exactly these bytes. Takes as long whichever it is."""
     given = signature.removeprefix(SIGNED) if signature.startswith(SIGNED) else ""
-    right = False
+    right: list[str] = []
     for secret in secrets:
         expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        right |= hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+        right += [secret] * hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
     return right
 
 
