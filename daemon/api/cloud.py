@@ -13,8 +13,9 @@ from daemon.api import endpoint
 from daemon.api.answers import Text
 from daemon.api.endpoint import Caller, Open
 from daemon.api.refusals import Why
-from daemon.server import cloud_mail, visitors
+from daemon.server import cloud_mail, heavy, visitors
 from daemon.server.cloud_mail import MAIL
+from daemon.transports.cloud import hooks
 
 SIGNATURE = "X-Hub-Signature-256"
 MODE, CHALLENGE, TOKEN = "hub.mode", "hub.challenge", "hub.verify_token"
@@ -40,7 +41,7 @@ async def check_cloud_webhook(caller: Caller, request: web.Request) -> Text:
 @endpoint.post(
     "/webhooks/cloud",
     scope=Open.ALWAYS,
-    errors=(errors.Unauthorized, errors.MalformedRequest, errors.TooLarge),
+    errors=(errors.Unauthorized, errors.MalformedRequest, errors.TooLarge, errors.ReadingBusy),
     tag="cloud",
     anonymous_bytes=cloud_mail.MOST_BYTES,
 )
@@ -50,16 +51,28 @@ async def cloud_webhook(caller: Caller, request: web.Request) -> Text:
     The body must have the signature `X-Hub-Signature-256` of one of the accounts' apps (`WASENDER_CLOUD_APP_SECRET`).
     It is stored before this answers, and worked through afterwards. docs/cloud-api.md says what becomes of it.
     """
+    mail, signature = request.app[MAIL], request.headers.get(SIGNATURE, "")
+    if not hooks.may_sign(signature):
+        raise errors.Unauthorized(Why.SIGNATURE_WRONG)
+    if (request.content_length or 0) > cloud_mail.MOST_BYTES:
+        raise _too_large()
+    with heavy.strangers_room(request, cloud_mail.MOST_BYTES):
+        posted = await mail.signed(await _body(request), signature, partial(visitors.beside, request.app))
+        if posted is None:
+            raise errors.Unauthorized(Why.SIGNATURE_WRONG)
+        await mail.keep(posted)
+    return Text(b"")
+
+
+async def _body(request: web.Request) -> bytes:
     request._client_max_size = cloud_mail.MOST_BYTES
     try:
-        body = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise errors.TooLarge(Why.CLOUD_BODY_TOO_LARGE, most=cloud_mail.MOST_BYTES >> 20) from None
+        raise _too_large() from None
     except (BadHttpMessage, aiohttp.ClientPayloadError, web.RequestPayloadError):
         raise errors.MalformedRequest(Why.BODY_UNREADABLE) from None
-    mail, signature = request.app[MAIL], request.headers.get(SIGNATURE, "")
-    posted = await mail.signed(body, signature, partial(visitors.beside, request.app))
-    if posted is None:
-        raise errors.Unauthorized(Why.SIGNATURE_WRONG)
-    await mail.keep(posted)
-    return Text(b"")
+
+
+def _too_large() -> errors.TooLarge:
+    return errors.TooLarge(Why.CLOUD_BODY_TOO_LARGE, most=cloud_mail.MOST_BYTES >> 20)

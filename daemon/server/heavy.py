@@ -22,6 +22,7 @@ T = TypeVar("T")
 LARGE = 256 << 10  # bytes
 AT_ONCE = 2  # of http.DB_THREADS
 ROOM = 256 << 20  # bytes of large bodies that are taken in, or wait for their turn
+STRANGERS_ROOM = 64 << 20  # of those of whoever has no key: apart, so that nobody else waits for them
 
 
 class Gate:
@@ -30,6 +31,7 @@ class Gate:
     def __init__(self) -> None:
         self.turns = asyncio.Semaphore(AT_ONCE)
         self.taken = 0
+        self.of_strangers = 0
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
@@ -46,6 +48,21 @@ def room(request: web.Request, size: int) -> Iterator[None]:
         yield
     finally:
         gate.taken -= size
+
+
+@contextmanager
+def strangers_room(request: web.Request, most: int) -> Iterator[None]:
+    """The same for whoever has no key. most: bytes that are taken where the body's length is not told."""
+    gate, size = request.app[GATE], request.content_length
+    if size is None or "Content-Encoding" in request.headers:
+        size = most
+    if size > LARGE and gate.of_strangers + size > STRANGERS_ROOM:
+        raise errors.ReadingBusy(Why.LARGE_REQUESTS)
+    gate.of_strangers += size
+    try:
+        yield
+    finally:
+        gate.of_strangers -= size
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from daemon.delivery import claim, cloud_inbox, moves, windows
 from daemon.delivery.cloud_inbox import Counted
 from daemon.http import make_app
 from daemon.models import CloudBatch, Message
-from daemon.server import cloud_mail
+from daemon.server import cloud_mail, heavy
 from daemon.states import Ack, State
 from daemon.transports.protocol import Mark, Receipt
 from tests.http.conftest import KEY
@@ -123,6 +124,46 @@ async def test_three_megabytes_are_taken_and_five_are_not(meta: Any) -> None:
     assert 200 == await post(meta, large)
     assert 413 == await post(meta, b"x" * (5 << 20))
     assert cloud_mail.MOST_BYTES == 4 << 20
+
+
+@asynccontextmanager
+async def begun(client: Any, given: str, *more: str) -> AsyncIterator[asyncio.StreamReader]:
+    """A post of which the headers have come, and nothing else; its answer."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    lines = (f"POST {PATH} HTTP/1.1", "Host: localhost", f"{cloud.SIGNATURE}: {given}", *more, "", "")
+    writer.write("\r\n".join(lines).encode())
+    try:
+        yield reader
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("given", ["", "x", "sha256=", "sha256=" + "g" * 64, "sha1=" + "0" * 64, "sha256=" + "0" * 65])
+async def test_what_is_no_signature_is_refused_before_a_byte_is_read(meta: Any, given: str) -> None:
+    """Whoever has none has no room for a body."""
+    async with begun(meta, given, "Content-Length: 3000000") as answer, asyncio.timeout(5):
+        assert (await answer.readline()).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 3000000", "Transfer-Encoding: chunked",
+                                    "Content-Length: 300\r\nContent-Encoding: gzip"])  # fmt: skip
+async def test_strangers_have_little_room_and_take_nobody_elses(
+    meta: Any, monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    """One more is told to come again; what is small is taken, and what others with a key send. Then there is room."""
+    monkeypatch.setattr(heavy, "STRANGERS_ROOM", cloud_mail.MOST_BYTES)
+    gate, large = meta.server.app[heavy.GATE], batch(change("statuses", [status("sent", padding="x" * (3 << 20))]))
+    async with begun(meta, signature(b"other"), length):
+        async with asyncio.timeout(10):
+            while not gate.of_strangers:
+                await asyncio.sleep(0.01)
+        assert 503 == await post(meta, large)
+        assert 200 == await post(meta, batch())
+        assert 0 == gate.taken
+    async with asyncio.timeout(10):
+        while gate.of_strangers:
+            await asyncio.sleep(0.01)
+    assert 200 == await post(meta, large)
 
 
 async def test_from_the_post_to_the_page_of_the_message(meta: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ SIGNED = "sha256="  # what the signature begins with
 OURS = "whatsapp_business_account"
 LARGE = 1 << 20  # bytes of JSON that are read piece by piece: at once they would hold up all others for some 4 ms
 LONGEST_WORDS = 500
+_SIGNATURE = re.compile(f"{SIGNED}[0-9a-f]{{64}}")
 _CALLBACK = re.compile(r"m:(?P<id>\d{1,18}):a:(?P<nth>\d{1,9})(?::j:(?P<job>\d{1,15}))?(?::p:(?P<part>\d{1,4}))?")
 _DIGITS = re.compile(r"\+?([1-9]\d{6,14})")
 _STATUSES = {
@@ -148,6 +149,11 @@ class Unread:
 
 
 Told = Reported | Wrote | Prefers | Changed | OfTemplate | OfAccount | Trouble | Unread
+
+
+def may_sign(signature: str) -> bool:
+    """Whether it has the form of a signature."""
+    return _SIGNATURE.fullmatch(signature) is not None
 
 
 def signed(body: bytes, signature: str, secrets: Sequence[str]) -> list[str]:
