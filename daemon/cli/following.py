@@ -18,8 +18,8 @@ WAIT_S = 30  #: for a change, before it is asked again
 AGAIN_S = 300.0  #: how long it is asked again where no answer comes: a restart or an update of wasender takes less
 BETWEEN_S = 2.0  #: before it is asked again
 OVER = frozenset({"completed", "stopped"})
-# Counts that keep an end from being a good one. Not "accepted": WhatsApp has those, and tells more later. Nor "skipped":
-# whoever is on the suppression list, say, was to be left out.
+# Counts that keep an end from being a good one. Not "accepted": WhatsApp has those, and tells more later. Nor
+# "skipped": whoever is on the suppression list, say, was to be left out.
 BADLY = ("failed", "uncertain", "expired", "cancelled")
 Job = Mapping[str, Any]
 

@@ -31,7 +31,11 @@ def keep_new(part: Path, place: Path) -> None:
         if error.errno not in ONE_NAME:
             raise
         os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # nobody else's any more
-        part.replace(place)
+        try:
+            part.replace(place)
+        except OSError:
+            place.unlink()
+            raise
     else:
         part.unlink()
     sync(place.parent)

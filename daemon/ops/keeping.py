@@ -13,6 +13,7 @@ from typing import Any
 import peewee
 import structlog
 
+from daemon import errors
 from daemon.accounts import counting
 from daemon.accounts.counting import Name
 from daemon.config import PREFIX, Settings
@@ -133,6 +134,9 @@ async def run(settings: Settings, timed: Callable[..., Any], longest_s: float = 
     for kind in ORDER:
         try:
             await _removed(settings, kind, timed, give_up)
+        except (errors.DatabaseBusy, errors.DatabaseUnusable) as error:
+            failures.append(error)
+            break
         except Exception as error:
             failures.append(error)
     if failures:

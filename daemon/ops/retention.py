@@ -11,11 +11,13 @@ from typing import Any
 
 import structlog
 
+from daemon import errors
 from daemon.accounts import commands, handovers, portfolios
 from daemon.campaigns import create, idempotency, leftovers
 from daemon.config import Settings
 from daemon.contacts import row_sets, stored, unfinished_lists, uploads
 from daemon.contacts.stored import DAY_MS
+from daemon.db import connection
 from daemon.delivery import (
     cloud_inbox,
     enqueue,
@@ -53,7 +55,11 @@ def prune(settings: Settings, now: int) -> None:
         failures.append(error)
     for work in _works(settings, now, steady):
         try:
-            work()
+            with connection.available():  # which closes a connection that was lost
+                work()
+        except (errors.DatabaseBusy, errors.DatabaseUnusable) as error:
+            failures.append(error)
+            break  # each of the others would wait as long, and keep a thread from requests
         except Exception as error:
             failures.append(error)
     if failures:

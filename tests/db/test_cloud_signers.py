@@ -3,15 +3,17 @@ the others."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from daemon.accounts import cloud_standing, directory, limits
+from daemon.db import proxy
 from daemon.delivery import cloud_inbox
 from daemon.delivery.cloud_inbox import Counted
-from daemon.models import CloudBatch, CloudProgress, Reply, Suppression
+from daemon.models import Account, CloudBatch, CloudProgress, Reply, Suppression
 from daemon.states import State
 from tests.support.hand import Hand, fresh
 from tests.support.meta import BUSINESS_ID, batch, change, failed, text
@@ -96,3 +98,26 @@ async def test_what_is_left_out_is_so_once(hand: Hand, post: Post, another: str,
     await post.work()
     assert {("default", Counted.OTHER_APP): 3, ("", Counted.UNREAD): 1} == cloud_inbox.counts()
     assert [0, 0] == [CloudBatch.select().count(), CloudProgress.select().count()]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "then"),
+    [
+        (("one", None, None), ("one", "one", None)),
+        (("one", "one", None), ("one", "one", None)),
+        (("one", "two", None), ("one", "two", None)),
+        (("one", "two", "three"), ("one", "two", "three")),
+        ((None, "", None), (None, "", None)),
+    ],
+)
+def test_the_upgrade_gives_the_only_secret_to_those_that_have_a_number_and_none(
+    hand: Hand, secrets: tuple[str | None, ...], then: tuple[str | None, ...]
+) -> None:
+    """It was believed about them until then. Where there are several apps nobody knows whose theirs is."""
+    for name, secret in zip("abc", secrets, strict=True):
+        directory.ensure(name)
+        Account.update(cloud_phone_number_id=None if name == "c" else name, cloud_app_secret=secret).where(
+            Account.name == name
+        ).execute()
+    proxy.database.execute_sql(importlib.import_module("daemon.db.migrations.0087_signers").ONE_FOR_ALL)
+    assert then == tuple(Account.get_by_id(name).cloud_app_secret for name in "abc")
