@@ -1,12 +1,14 @@
-"""What a connection may take: time for its headers and its body, and a place among a limited number.
+"""What a connection may take: time for its headers, its body and its answer, and a place among a limited number.
 
-aiohttp itself waits for both for ever. Every TICK_S all connections are looked at: one that has not sent its headers in
-time, or whose body has stopped or merely trickles, is told so (408) and closed.
+aiohttp itself waits for all of them for ever. Every TICK_S all connections are looked at: one that has not sent its
+headers in time, or whose body has stopped or merely trickles, is told so (408) and closed. One that takes nothing of
+its answer is ended by the kernel.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import structlog
@@ -23,6 +25,7 @@ HEADERS_S = 20.0  # from its opening, or from a request's first byte, to the end
 BODY_S = 20.0  # without a byte of the body
 LEAST_BYTES_S = 8 * 1024  # of a body, on average over RATE_S
 RATE_S = 60.0
+STALLED_S = 60.0  # in which nothing of an answer is taken
 KEEP_ALIVE_S = 75.0  # between two requests
 MOST = 1_000  # connections at a time
 SPARE_FILES = 64  # for the database, uploads and static files
@@ -76,6 +79,10 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # Only the kernel knows whether the other side takes anything, of what is written here or of a file. A window
+        # that stays closed is silence to it, though each of its probes is answered.
+        mine: socket.socket = transport.get_extra_info("socket")
+        mine.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * STALLED_S))
         if len(self._limits.open) >= self._limits.most:
             self._limits.refused += 1
             self._end("503 Service Unavailable")

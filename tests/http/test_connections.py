@@ -7,10 +7,11 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import islice, pairwise
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from daemon.server import connections
 from tests.support import forks
 
 KEY = "a-key-for-tests-0123456789"
-SHORT = {"HEADERS_S": 1.0, "BODY_S": 1.0, "RATE_S": 3.0, "KEEP_ALIVE_S": 4.0, "TICK_S": 0.1, "MOST": 20}
+SHORT = {"HEADERS_S": 1.0, "BODY_S": 1.0, "RATE_S": 3.0, "STALLED_S": 1.0, "KEEP_ALIVE_S": 4.0, "TICK_S": 0.1}
+SHORT["MOST"] = 20
 RUN = """
 import resource, sys
 from daemon.server import connections
@@ -80,6 +82,7 @@ UPLOAD = (
     + b"Content-Length: 100000\r\n\r\n--x\r\n"
     + b'Content-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n1'
 )
+ASKS = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ALIVE = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -138,6 +141,42 @@ def test_many_connections_that_say_nothing_leave_room_soon(port: int) -> None:
         for each in silent:
             assert each.recv(100).startswith(b"HTTP/1.1 408 ")
     assert b"200 OK" in rest(opened(port, ALIVE))
+
+
+@pytest.mark.parametrize("path", [b"/app/static/app.js", b"/openapi.json"])
+def test_whoever_reads_no_answer_gives_its_place_back(port: int, path: bytes) -> None:
+    """Of a file or of something else, however often it has asked."""
+    with ExitStack() as stack:
+        for _ in range(20):
+            silent = stack.enter_context(socket.socket())
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least there is
+            silent.connect(("127.0.0.1", port))
+            silent.sendall(ASKS % path * 100)
+        assert rest(opened(port, ALIVE)).startswith(b"HTTP/1.1 503 ")
+        for _ in range(150):
+            with ExitStack() as others, suppress(ConnectionError):  # as one that is turned away may be
+                places = [others.enter_context(opened(port, ASKS % b"/health")) for _ in range(20)]
+                answers = [each.recv(65_536) for each in places]
+                if all(b"200 OK" in each for each in answers):
+                    break
+            sleep(0.1)
+        else:
+            raise AssertionError("places are still taken")
+
+
+def test_whoever_reads_slowly_gets_all_of_it(port: int) -> None:
+    """It takes longer than anybody may take nothing."""
+    begun, got = monotonic(), b""
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
+        slow.settimeout(15)
+        slow.connect(("127.0.0.1", port))
+        slow.sendall(ASKS % b"/openapi.json" * 9 + ALIVE)
+        while part := slow.recv(100_000):
+            got += part
+            sleep(0.05)
+    assert 10 == got.count(b"HTTP/1.1 200 OK") and got.endswith(b"}")
+    assert monotonic() - begun > 2 * SHORT["STALLED_S"]
 
 
 @pytest.mark.parametrize("path", [b"/send", b"/upload", b"/app/login", b"/app/jobs/1/clone"])
