@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,23 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 CONTACTS = (
     "name,phone,city\nAda,+4915112345670,Berlin\nBob,+4915112345671,Bonn\nAda again,+49 151 12345670,\nCarl,123,\n"
 )
+
+
+class Silent(BaseHTTPRequestHandler):
+    """Says nothing of what it answers."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def in_its_place(handler: type[Silent], **known: Any) -> Iterator[Any]:
+    """A server that is not wasender, and answers as it is told to. known: attributes of it."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        vars(server).update(known)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 def invoke(*words: object, stdin: str | None = None, color: bool = False, **environment: str) -> Result:

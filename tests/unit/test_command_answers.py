@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +14,7 @@ from daemon.cli import client as calling
 from daemon.cli import following
 from daemon.cli.client import Client, Unanswered
 from daemon.cli.exits import Exit, Failure
-from tests.support.commanding import invoke
+from tests.support.commanding import Silent, in_its_place, invoke
 from tests.support.rig import free_port
 
 QUEUED = {"job_id": 7, "total_numbers": 1, "message": "Queued.", "note": None}
@@ -24,7 +22,7 @@ JOB = {"job_id": 7, "status": "completed", "pending": 0, "claimed": 0, "sending"
 BROKEN = -1  #: in place of a status: an answer that breaks off in its body
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent):
     """Answers as it was told to, one after the other; the last of these again and again."""
 
     def _answer(self) -> None:
@@ -40,17 +38,11 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = _answer
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.keys = []  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with in_its_place(Handler, keys=[]) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

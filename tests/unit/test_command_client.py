@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,12 @@ from daemon.cli import events, saving
 from daemon.cli.client import Client
 from daemon.cli.exits import Exit, Failure
 from daemon.cli.output import document
-from tests.support.commanding import invoke
+from tests.support.commanding import Silent, in_its_place, invoke
 
 STEERS = "a\x1b[2J\x9b2J\u202eb\rc"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent):
     """Redirects everything, except an event stream, which tells where it is and ends."""
 
     def do_GET(self) -> None:
@@ -33,17 +31,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.seen = []  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with in_its_place(Handler, seen=[]) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
