@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.config import Settings
 from daemon.transports.browser import discarding, lives
@@ -47,5 +48,8 @@ def test_a_profile_that_is_a_link_is_emptied(profile: Path, tmp_path: Path, sett
     profile.symlink_to(tmp_path / "disk")
     lives.settle(profile, "one")
     (profile / "login").touch()
-    discarding.discard(settings, "shop", "")
+    with capture_logs() as logged:
+        for _ in range(3):  # it is found again, as the link stays
+            discarding.discard(settings, "shop", "")
     assert [] == list((tmp_path / "disk").iterdir())
+    assert ["profile.discarded"] == [each["event"] for each in logged]

@@ -34,6 +34,7 @@ def _discard(chrome: Chrome, settings: Settings, name: str, life: str) -> None:
         if lives.of(chrome.profile) != known:  # somebody has put it in order meanwhile
             return
         chrome.kill()
+        left = any(chrome.profile.iterdir())
         lives.empty(chrome.profile)
         with suppress(OSError):  # a link, or a disk of its own
             chrome.profile.rmdir()
@@ -41,4 +42,5 @@ def _discard(chrome: Chrome, settings: Settings, name: str, life: str) -> None:
         shutil.rmtree(settings.data_dir.resolve() / "drivers" / name, ignore_errors=True)
     finally:
         chrome.release()
-    log.info("profile.discarded", account=name)
+    if left:
+        log.info("profile.discarded", account=name)
