@@ -56,7 +56,9 @@ async def cloud_webhook(caller: Caller, request: web.Request) -> Text:
         raise errors.Unauthorized(Why.SIGNATURE_WRONG)
     if (request.content_length or 0) > cloud_mail.MOST_BYTES:
         raise _too_large()
-    with heavy.strangers_room(request, cloud_mail.MOST_BYTES):
+    told = request.content_length is not None and "Content-Encoding" not in request.headers
+    size = request.content_length if told else cloud_mail.MOST_BYTES
+    with heavy.room(request, size or 0, stranger=True):
         posted = await mail.signed(await _body(request), signature, partial(visitors.beside, request.app))
         if posted is None:
             raise errors.Unauthorized(Why.SIGNATURE_WRONG)

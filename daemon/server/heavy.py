@@ -30,39 +30,24 @@ class Gate:
 
     def __init__(self) -> None:
         self.turns = asyncio.Semaphore(AT_ONCE)
-        self.taken = 0
-        self.of_strangers = 0
+        self.taken = {False: 0, True: 0}  # bytes; of whoever has no key
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)
 
 
 @contextmanager
-def room(request: web.Request, size: int) -> Iterator[None]:
-    """Memory for a body of so many bytes, until its request is answered. Raises ReadingBusy."""
-    gate = request.app[GATE]
-    if size > LARGE and gate.taken + size > ROOM:
+def room(request: web.Request, size: int, stranger: bool = False) -> Iterator[None]:
+    """Memory for a body of so many bytes, until its request is answered. stranger: whoever sends it has no key. Raises
+    ReadingBusy."""
+    taken = request.app[GATE].taken
+    if size > LARGE and taken[stranger] + size > (STRANGERS_ROOM if stranger else ROOM):
         raise errors.ReadingBusy(Why.LARGE_REQUESTS)
-    gate.taken += size
+    taken[stranger] += size
     try:
         yield
     finally:
-        gate.taken -= size
-
-
-@contextmanager
-def strangers_room(request: web.Request, most: int) -> Iterator[None]:
-    """The same for whoever has no key. most: bytes that are taken where the body's length is not told."""
-    gate, size = request.app[GATE], request.content_length
-    if size is None or "Content-Encoding" in request.headers:
-        size = most
-    if size > LARGE and gate.of_strangers + size > STRANGERS_ROOM:
-        raise errors.ReadingBusy(Why.LARGE_REQUESTS)
-    gate.of_strangers += size
-    try:
-        yield
-    finally:
-        gate.of_strangers -= size
+        taken[stranger] -= size
 
 
 @asynccontextmanager

@@ -155,13 +155,13 @@ async def test_strangers_have_little_room_and_take_nobody_elses(
     gate, large = meta.server.app[heavy.GATE], batch(change("statuses", [status("sent", padding="x" * (3 << 20))]))
     async with begun(meta, signature(b"other"), length):
         async with asyncio.timeout(10):
-            while not gate.of_strangers:
+            while not gate.taken[True]:
                 await asyncio.sleep(0.01)
         assert 503 == await post(meta, large)
         assert 200 == await post(meta, batch())
-        assert 0 == gate.taken
+        assert 0 == gate.taken[False]
     async with asyncio.timeout(10):
-        while gate.of_strangers:
+        while gate.taken[True]:
             await asyncio.sleep(0.01)
     assert 200 == await post(meta, large)
 
