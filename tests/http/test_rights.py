@@ -352,6 +352,15 @@ async def test_what_has_no_account_yet_is_its_makers(client: Client, both: Any) 
     rights.allowed.reset(token)
 
 
+async def that_default_has(client: Any, own: dict[str, str]) -> tuple[Caller, Caller]:
+    """Whoever may do everything, and who is limited to two other accounts."""
+    for name in ("default", "able", "north"):
+        directory.ensure(name)
+    everything = Caller(client, KEY)
+    await everything.ask("PATCH", "/accounts/default", json=own)
+    return everything, keyed(everything, "north", accounts=("able", "north"))
+
+
 @pytest.mark.parametrize("of_settings", [True, False], ids=["of the settings", "of its own"])
 async def test_the_number_of_another_account_is_not_taken(
     make_settings: Any, database: str, aiohttp_client: Any, of_settings: bool
@@ -359,11 +368,7 @@ async def test_the_number_of_another_account_is_not_taken(
     """What people write to it would go to whoever comes first by name. One's own numbers may be shared."""
     settings = make_settings(cloud_phone_number_id="111" if of_settings else "")
     client = await aiohttp_client(make_app(settings, KEY))
-    for name in ("default", "able", "north"):
-        directory.ensure(name)
-    everything, north = Caller(client, KEY), keyed(Caller(client, KEY), "north", accounts=("able", "north"))
-    if not of_settings:
-        await everything.ask("PATCH", "/accounts/default", json={"cloud_phone_number_id": "111"})
+    everything, north = await that_default_has(client, {} if of_settings else {"cloud_phone_number_id": "111"})
     await north.ask("PATCH", "/accounts/north", json={"transport": "cloud"})
     taken = {"cloud_phone_number_id": " 111 ", "daily_cap": 7}
     refused = await north.ask("PATCH", "/accounts/north", 422, json=taken)
@@ -384,11 +389,7 @@ async def test_the_business_account_of_another_account_is_not_taken(
     """What Meta says of it holds all its accounts, and they share how many people they may begin to write to."""
     settings = make_settings(cloud_business_account_id="111" if of_settings else "")
     client = await aiohttp_client(make_app(settings, KEY))
-    for name in ("default", "able", "north"):
-        directory.ensure(name)
-    everything, north = Caller(client, KEY), keyed(Caller(client, KEY), "north", accounts=("able", "north"))
-    if not of_settings:
-        await everything.ask("PATCH", "/accounts/default", json={"cloud_business_account_id": "111"})
+    everything, north = await that_default_has(client, {} if of_settings else {"cloud_business_account_id": "111"})
     taken = {"cloud_business_account_id": " 111 ", "daily_cap": 7}
     refused = await north.ask("PATCH", "/accounts/north", 422, json=taken)
     assert ("business_id_taken", "cloud_business_account_id") == (refused["code"], refused["errors"][0]["field"])

@@ -1,4 +1,4 @@
-"""The end of a browser's profile: its account was removed."""
+"""The end of a browser's profile: its account was removed, and the name may be another's now."""
 
 from __future__ import annotations
 
